@@ -1,0 +1,1 @@
+"""Watch tropical forest from satellites: lazy cubes, per-pixel seasons, dated alerts."""

@@ -1,0 +1,31 @@
+"""Errors a caller may want to catch. All others are ValueError or TypeError."""
+
+from __future__ import annotations
+
+
+class CvlarrayError(Exception):
+    """Base of what cvlarray raises for a cause outside its code; the message is one line."""
+
+
+class ConfigError(CvlarrayError):
+    """A run's YAML is wrong: names the file, the key, what was expected and what arrived."""
+
+
+class SearchError(CvlarrayError):
+    """A catalogue can't be read, or holds nothing for the region and dates asked for."""
+
+
+class ItemError(CvlarrayError):
+    """A STAC Item doesn't fit its sensor profile; the message says why."""
+
+
+class ReadError(CvlarrayError):
+    """An asset can't be read: missing, truncated, no raster, or another shape than promised."""
+
+
+class StoreError(CvlarrayError):
+    """A Zarr store refuses: a misaligned region, another run's store, or a failed write."""
+
+
+class WorkspaceBusyError(CvlarrayError):
+    """Another process runs on this workspace."""

@@ -1,0 +1,172 @@
+"""Every variable that passes between stages: its name, dims, dtype and CF attributes, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+NODATA_DN = np.int16(-32768)
+"""Fill of every int16 band: not covered, not read, or nodata in the source."""
+
+DN_PER_REFLECTANCE = 10_000
+"""Bands are stored as int16 of reflectance × 10,000 with the BOA offset already removed."""
+
+NO_DATE = np.int32(-1)
+"""Fill of every date variable; dates are stored as days since 1970-01-01."""
+
+NO_OBSERVATION = np.uint8(0)
+"""SCL's own "no data" class, and the fill of every uint8 quality band."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One stored variable."""
+
+    name: str
+    dims: tuple[str, ...]
+    dtype: str
+    fill_value: Any
+    """Zarr fill value, and the CF ``_FillValue`` unless None."""
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_time(self) -> bool:
+        """Whether the variable has a time dimension."""
+        return "time" in self.dims
+
+
+def band(name: str, long_name: str) -> Variable:
+    """Return a reflectance band (time, y, x) stored as int16 DN."""
+    attrs = {
+        "long_name": long_name,
+        "standard_name": "surface_bidirectional_reflectance",
+        "units": "1",
+        "scale_factor": 1 / DN_PER_REFLECTANCE,
+    }
+    return Variable(name, ("time", "y", "x"), "int16", NODATA_DN, attrs)
+
+
+def date_variable(name: str, long_name: str) -> Variable:
+    """Return a per-pixel date (y, x), days since 1970-01-01."""
+    attrs = {"long_name": long_name, "units": "days since 1970-01-01", "calendar": "standard"}
+    return Variable(name, ("y", "x"), "int32", NO_DATE, attrs)
+
+
+READ_STATUS = Variable(
+    "read_status",
+    ("time", "y", "x"),
+    "uint8",
+    None,
+    {
+        "long_name": "what became of the pixel's read",
+        "flag_values": [0, 1, 2],
+        "flag_meanings": "not_covered read unread",
+    },
+)
+NOT_COVERED, READ, UNREAD = np.uint8(0), np.uint8(1), np.uint8(2)
+
+SCL = Variable(
+    "scl",
+    ("time", "y", "x"),
+    "uint8",
+    NO_OBSERVATION,
+    {
+        "long_name": "Sentinel-2 scene classification",
+        "flag_values": list(range(12)),
+        "flag_meanings": (
+            "no_data saturated_or_defective dark_area_or_topographic_shadow cloud_shadow vegetation "
+            "not_vegetated water unclassified cloud_medium_probability cloud_high_probability "
+            "thin_cirrus snow_or_ice"
+        ),
+    },
+)
+
+COEFFICIENTS = Variable(
+    "coefficients",
+    ("feature", "coefficient", "y", "x"),
+    "float32",
+    np.float32("nan"),
+    {
+        "long_name": "seasonal model: level, trend, and cosine and sine of each annual harmonic",
+        "units": "1",
+    },
+)
+SIGMA = Variable(
+    "sigma",
+    ("feature", "y", "x"),
+    "float32",
+    np.float32("nan"),
+    {"long_name": "robust residual standard deviation of the history (MAD × 1.4826)", "units": "1"},
+)
+N_VALID = Variable(
+    "n_valid",
+    ("feature", "y", "x"),
+    "uint16",
+    None,
+    {"long_name": "clear observations in the history", "units": "1"},
+)
+
+FIRST_FLAGGED = date_variable("first_flagged", "date of the first observation of the confirmed run")
+CONFIRMED = date_variable("confirmed", "date of the observation that confirmed the change")
+INTERVAL_START = date_variable(
+    "interval_start", "last clear observation that was still as expected"
+)
+INTERVAL_END = date_variable("interval_end", "first clear observation that was changed")
+MAGNITUDE = Variable(
+    "magnitude",
+    ("y", "x"),
+    "float32",
+    np.float32("nan"),
+    {"long_name": "median standardised residual of the flagged observations", "units": "1"},
+)
+CONFIDENCE = Variable(
+    "confidence",
+    ("y", "x"),
+    "float32",
+    np.float32("nan"),
+    {
+        "long_name": "probability that the flagged pixel has changed",
+        "units": "1",
+        "valid_range": [0.0, 1.0],
+    },
+)
+N_FLAGGED = Variable(
+    "n_flagged",
+    ("y", "x"),
+    "uint16",
+    None,
+    {"long_name": "observations beyond the threshold from first_flagged on", "units": "1"},
+)
+N_CLEAR = Variable(
+    "n_clear",
+    ("y", "x"),
+    "uint16",
+    None,
+    {"long_name": "clear observations in the monitoring period", "units": "1"},
+)
+MAX_GAP_DAYS = Variable(
+    "max_gap_days",
+    ("y", "x"),
+    "uint16",
+    None,
+    {
+        "long_name": "longest time without a clear observation in the monitoring period",
+        "units": "days",
+    },
+)
+
+BASELINE_VARIABLES = (COEFFICIENTS, SIGMA, N_VALID)
+DETECTION_VARIABLES = (
+    FIRST_FLAGGED,
+    CONFIRMED,
+    INTERVAL_START,
+    INTERVAL_END,
+    MAGNITUDE,
+    CONFIDENCE,
+    N_FLAGGED,
+    N_CLEAR,
+    MAX_GAP_DAYS,
+)
