@@ -77,8 +77,8 @@ SCL = Variable(
         "long_name": "Sentinel-2 scene classification",
         "flag_values": list(range(12)),
         "flag_meanings": (
-            "no_data saturated_or_defective dark_area_or_topographic_shadow cloud_shadow vegetation "
-            "not_vegetated water unclassified cloud_medium_probability cloud_high_probability "
+            "no_data saturated_or_defective dark_area_or_topographic_shadow cloud_shadow "
+            "vegetation not_vegetated water unclassified cloud_medium_probability cloud_high_probability "
             "thin_cirrus snow_or_ice"
         ),
     },
