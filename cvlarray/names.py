@@ -78,8 +78,8 @@ SCL = Variable(
         "flag_values": list(range(12)),
         "flag_meanings": (
             "no_data saturated_or_defective dark_area_or_topographic_shadow cloud_shadow "
-            "vegetation not_vegetated water unclassified cloud_medium_probability cloud_high_probability "
-            "thin_cirrus snow_or_ice"
+            "vegetation not_vegetated water unclassified cloud_medium_probability "
+            "cloud_high_probability thin_cirrus snow_or_ice"
         ),
     },
 )
