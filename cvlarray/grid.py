@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import shapely
 from affine import Affine
 from odc.geo import CRS
@@ -141,7 +142,7 @@ def _projected_bounds(region: BaseGeometry, crs: CRS) -> tuple[float, float, flo
         raise ValueError(f"region must be in degrees (longitude, latitude), got {region.bounds}")
     edges = shapely.segmentize(region, _EDGE_STEP_DEG)
     project = Transformer.from_crs("EPSG:4326", str(crs), always_xy=True).transform
-    bounds = shapely.transform(edges, project, interleaved=False).bounds
+    bounds = shapely.transform(edges, lambda xy: np.column_stack(project(*xy.T))).bounds
     if not all(math.isfinite(value) for value in bounds):
         raise ValueError(f"region {region.bounds} lies where {crs} isn't defined; take another crs")
     return bounds
