@@ -1,10 +1,14 @@
-# Everything goes through here: people, pixi tasks and CI call the same targets.
+# Everything goes through here: people and CI call these targets, pixi's tasks the same commands.
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+UV := $(VENV)/bin/uv
 DEMO_WORKSPACE := demo-run
+
+# uv reads neither pip's link folders nor the machine's own certificates unless told to.
 UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
-export UV_FIND_LINKS
+UV_SYSTEM_CERTS ?= $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),true,false)
+export UV_FIND_LINKS UV_SYSTEM_CERTS
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench schema lock clean
@@ -12,21 +16,25 @@ export UV_FIND_LINKS
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(VENV)/.locked: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "cvlarray needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) -V); run make PYTHON=python3.11 ..."; exit 1; }
-	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || \
-	  { rm -rf $(VENV); echo "python3 has no venv module; run: apt-get install -y python3-venv"; exit 1; }
-	@$(PY) -m pip install --quiet --disable-pip-version-check "uv>=0.5"
-	@$(PY) -m uv pip sync --quiet --require-hashes --compile-bytecode --python $(PY) requirements.lock
-	@$(PY) -m uv pip install --quiet --no-deps --python $(PY) --editable .
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
+	  "cvlarray needs Python 3.11 or newer as $(PYTHON); name another with: make PYTHON=python3.12"; exit 1; }
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo \
+	  "$(PYTHON) can't make an environment; on Debian and Ubuntu run: apt-get install -y python3-venv"; exit 1; }
+	@$(PY) -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+
+# The environment exactly as locked, and the package itself in place.
+$(VENV)/.locked: requirements.lock pyproject.toml | $(UV)
+	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(PY) requirements.lock
+	@$(UV) pip install --quiet --no-deps --python $(PY) --editable .
 	@touch $@
 
 demo: $(VENV)/.locked  ## find and date real forest clearings in real Sentinel-2; ends with the report's path
 	@$(VENV)/bin/cvlarray demo --workspace $(DEMO_WORKSPACE)
 
-test: $(VENV)/.locked  ## run the tests
-	@$(PY) -m pytest
+test: $(VENV)/.locked  ## run the tests; ARGS="-k name" is handed to pytest
+	@$(PY) -m pytest $(ARGS)
 
 lint: $(VENV)/.locked  ## formatting, style, types, layers
 	@$(VENV)/bin/ruff format --check .
@@ -38,15 +46,15 @@ format: $(VENV)/.locked  ## rewrite the code in the house format
 	@$(VENV)/bin/ruff check --fix-only --quiet .
 	@$(VENV)/bin/ruff format .
 
-bench: $(VENV)/.locked  ## measure against benchmarks/targets.toml; ONLY=<group> for one group
+bench: $(VENV)/.locked  ## measure against benchmarks/targets.toml; ONLY=<group> for one group, JSON=1 for lines
 	@$(PY) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
 
 schema: $(VENV)/.locked  ## write configs/schema.json from the pydantic models
 	@$(VENV)/bin/cvlarray schema > configs/schema.json
 
-lock:  ## resolve requirements.lock anew
-	@uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
-	  --generate-hashes --quiet --output-file requirements.lock
+lock: | $(UV)  ## resolve requirements.lock anew
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile pyproject.toml --all-extras --group dev \
+	  --universal --python-version 3.11 --generate-hashes --quiet --output-file requirements.lock
 
-clean:  ## remove the environment and what the demo wrote
-	rm -rf $(VENV) $(DEMO_WORKSPACE)
+clean:  ## remove the environments and what the demo wrote
+	rm -rf $(VENV) .bench $(DEMO_WORKSPACE)

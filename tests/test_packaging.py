@@ -1,0 +1,127 @@
+"""What a stranger's clone promises: licence, lock, extras, and nothing of the maker's machine."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import subprocess
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
+LOCK = (ROOT / "requirements.lock").read_text()
+
+# Joined here so that this file doesn't contain them itself.
+FOREIGN_WORDS = tuple(
+    "".join(parts)
+    for parts in [
+        ("/wo", "rk/"),
+        ("/ro", "ot/"),
+        ("/home", "/"),
+        ("pypi", ".org"),
+        ("python", "hosted"),
+        ("npm", "js"),
+        ("conda.ana", "conda.org"),
+    ]
+)
+
+
+def direct_requirements() -> dict[str, Requirement]:
+    """Return every requirement that pyproject.toml names, by canonical name."""
+    lines = [*PROJECT["dependencies"]]
+    for extra in PROJECT["optional-dependencies"].values():
+        lines += extra
+    for group in PYPROJECT["dependency-groups"].values():
+        lines += [line for line in group if isinstance(line, str)]
+    requirements = map(Requirement, lines)
+    return {canonicalize_name(requirement.name): requirement for requirement in requirements}
+
+
+def locked_versions() -> dict[str, list[Version]]:
+    """Return the versions the lock holds; several where they differ by Python version."""
+    versions: dict[str, list[Version]] = {}
+    for name, version in re.findall(r"^([\w.-]+)==([\w.+!-]+)", LOCK, flags=re.MULTILINE):
+        versions.setdefault(canonicalize_name(name), []).append(Version(version))
+    return versions
+
+
+def test_installed_version_is_the_one_in_pyproject() -> None:
+    assert importlib.metadata.version("cvlarray") == PROJECT["version"]
+
+
+def test_licence_is_apache_2() -> None:
+    licence = (ROOT / "LICENSE").read_text()
+    assert PROJECT["license"] == "Apache-2.0"
+    assert "Apache License" in licence.splitlines()[1]
+    assert "END OF TERMS AND CONDITIONS" in licence
+
+
+def test_lock_satisfies_every_direct_requirement() -> None:
+    locked = locked_versions()
+    for name, requirement in direct_requirements().items():
+        assert name in locked, f"{name} is not in requirements.lock; run: make lock"
+        for version in locked[name]:
+            assert requirement.specifier.contains(version), f"{requirement} locked as {version}"
+
+
+def test_lock_was_made_from_these_requirements() -> None:
+    entries = re.split(r"^(?=[\w.-]+==)", LOCK, flags=re.MULTILINE)[1:]
+    direct = {
+        canonicalize_name(entry.split("==")[0]) for entry in entries if "(pyproject.toml" in entry
+    }
+    assert direct == set(direct_requirements()), "run: make lock"
+
+
+def test_every_locked_package_has_a_hash() -> None:
+    entries = re.split(r"^(?=[\w.-]+==)", LOCK, flags=re.MULTILINE)[1:]
+    assert len(entries) > 50
+    assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+def test_torch_stays_out_of_the_lock() -> None:
+    assert "torch" not in locked_versions(), "its CPU build comes from another place than the rest"
+
+
+def test_extras_that_texts_name_exist() -> None:
+    texts = [ROOT / "README.md", *ROOT.glob("cvlarray/**/*.py"), *ROOT.glob("cluster/*.md")]
+    named = {
+        extra.strip()
+        for text in texts
+        for group in re.findall(r"cvlarray\[([a-z, ]+)\]", text.read_text())
+        for extra in group.split(",")
+    }
+    assert named <= set(PROJECT["optional-dependencies"])
+
+
+def test_files_do_not_mention_the_makers_machine(
+    require_component: Callable[[str, object, str], None],
+) -> None:
+    require_component("a git checkout", (ROOT / ".git").exists(), "git clone")
+    listed = subprocess.run(
+        ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    found = [
+        f"{name}: {word}"
+        for name in filter(None, listed.split("\0"))
+        if (ROOT / name).is_file()
+        for word in FOREIGN_WORDS
+        if word.encode() in (ROOT / name).read_bytes()
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("name", ["pixi.toml", "Makefile", "README.md", ".ci/run"])
+def test_the_ways_in_exist(name: str) -> None:
+    assert (ROOT / name).stat().st_size > 0
