@@ -1,0 +1,22 @@
+"""Zarr stores, the ledger of finished work, and the workspace that holds them."""
+
+from cvlarray.store.atomic import replacing, write_atomic
+from cvlarray.store.fingerprint import input_hash
+from cvlarray.store.layout import create_store
+from cvlarray.store.ledger import Ledger, LedgerRow, StageSummary, UnitStatus
+from cvlarray.store.region import open_raw, write_region
+from cvlarray.store.workspace import Workspace
+
+__all__ = [
+    "Ledger",
+    "LedgerRow",
+    "StageSummary",
+    "UnitStatus",
+    "Workspace",
+    "create_store",
+    "input_hash",
+    "open_raw",
+    "replacing",
+    "write_atomic",
+    "write_region",
+]

@@ -1,0 +1,193 @@
+"""Write whole shards of a store, and open it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from cvlarray.errors import StoreError
+from cvlarray.store.atomic import replacing
+from cvlarray.store.metadata import StoredArray, StoreMetadata, read_metadata
+from cvlarray.store.shard import encode_shard
+
+Region = Mapping[str, slice]
+"""Start and stop along each dimension, in elements of the store."""
+
+
+def write_region(
+    path: Path, dataset: xr.Dataset, *, y: slice, x: slice, time: slice | None = None
+) -> int:
+    """Write variables into a region of a store, whole shards only.
+
+    Each shard is encoded in the calling thread and replaced in one step, so a reader sees its old
+    or its new values; the region as a whole is written when this returns, and is then on the disk.
+    Any number of processes may write, as long as no two have a shard in common.
+
+    Parameters
+    ----------
+    path
+        Store made by `create_store`.
+    dataset
+        Raw values (not scaled, not masked) of one or more of the store's variables, NumPy-backed,
+        with the store's dims in order, its dtypes and the region's shape. Coordinates of `dataset`
+        are compared with the store's.
+    y, x, time
+        Region in elements. `time` None is all dates; variables without time take no notice of it.
+        Each bound lies on a border of a shard, or at the end of the store.
+
+    Returns
+    -------
+    Bytes written.
+
+    Raises
+    ------
+    StoreError
+        If the region isn't made of whole shards, `dataset` has coordinates of another place, or
+        the disk doesn't take it (is full, for example): then some shards of the region may be new.
+    TypeError
+        If a variable isn't NumPy-backed or has another dtype.
+    ValueError
+        If a variable isn't in the store or has another shape.
+    """
+    metadata = read_metadata(path)
+    given = {"y": y, "x": x, "time": slice(None) if time is None else time}
+    targets = [_target(path, metadata, str(name)) for name in dataset.data_vars]
+    regions = [_region(path, target, given) for target in targets]
+    for target, region in zip(targets, regions, strict=True):
+        _check_values(dataset[target.name].variable, target, region)
+        _check_coords(path, dataset, metadata, region)
+    return sum(
+        _write_variable(path, target, region, dataset[target.name].to_numpy())
+        for target, region in zip(targets, regions, strict=True)
+    )
+
+
+def open_raw(path: Path) -> xr.Dataset:
+    """Open a store lazily as it is stored: integers neither scaled nor masked, one chunk a shard.
+
+    Parameters
+    ----------
+    path
+        Store made by `create_store`.
+
+    Returns
+    -------
+    Dataset with Dask arrays of the stored dtypes; ``_FillValue`` and ``scale_factor`` in the attrs.
+    ``time`` is datetime64[ns], other dates stay days since 1970-01-01. For scaled floats with NaN
+    use ``xr.open_zarr(path)``.
+
+    Raises
+    ------
+    StoreError
+        If `path` is not such a store.
+    """
+    metadata = read_metadata(path)
+    chunks = {dim: n for array in metadata.arrays.values() for dim, n in array.shard.items()}
+    dataset: xr.Dataset = xr.open_zarr(
+        path,
+        chunks=chunks,
+        consolidated=True,
+        mask_and_scale=False,
+        decode_times=dict.fromkeys(metadata.arrays, False) | {"time": True},
+        decode_timedelta=False,
+    )
+    return dataset.assign_coords(spatial_ref=dataset["spatial_ref"].load())
+
+
+def _target(path: Path, metadata: StoreMetadata, name: str) -> StoredArray:
+    if name not in metadata.arrays:
+        raise ValueError(f"{path} has no variable {name}; it has {', '.join(metadata.arrays)}")
+    return metadata.arrays[name]
+
+
+def _region(path: Path, target: StoredArray, given: Region) -> dict[str, slice]:
+    """Return the bounds along each dimension of a variable, if they enclose whole shards."""
+    sizes = dict(zip(target.dims, target.shape, strict=True))
+    region = {dim: _bounds(given.get(dim, slice(None)), size) for dim, size in sizes.items()}
+    for dim, bounds in region.items():
+        shard, size = target.shard[dim], sizes[dim]
+        inside = 0 <= bounds.start < bounds.stop <= size
+        aligned = bounds.start % shard == 0 and (bounds.stop % shard == 0 or bounds.stop == size)
+        if not (inside and aligned):
+            raise StoreError(
+                f"cannot write {target.name} of {path} at {dim}={bounds.start}:{bounds.stop}: "
+                f"shards are {shard} long in {dim} and are written whole; start at a multiple of "
+                f"{shard} and stop at one or at the end, {size}"
+            )
+    return region
+
+
+def _bounds(given: slice, size: int) -> slice:
+    if given.step not in {None, 1}:
+        raise ValueError(f"a region has no step, got {given}")
+    start = 0 if given.start is None else int(given.start)
+    return slice(start, size if given.stop is None else int(given.stop))
+
+
+def _check_values(variable: xr.Variable, target: StoredArray, region: Region) -> None:
+    if variable.chunks is not None:
+        raise TypeError(f"{target.name} must be NumPy-backed to be written; compute it first")
+    if variable.dtype != target.format.dtype:
+        raise TypeError(
+            f"{target.name} must be raw {target.format.dtype}, got {variable.dtype}; "
+            "write stored values, neither scaled nor masked"
+        )
+    expected = {dim: bounds.stop - bounds.start for dim, bounds in region.items()}
+    if tuple(variable.sizes.items()) != tuple(expected.items()):
+        raise ValueError(
+            f"{target.name} must have the region's shape {expected}, got {dict(variable.sizes)}"
+        )
+
+
+def _check_coords(path: Path, dataset: xr.Dataset, metadata: StoreMetadata, region: Region) -> None:
+    """Refuse values of another place or date: their shape alone doesn't tell."""
+    for dim, bounds in region.items():
+        if dim not in dataset.coords or dim not in metadata.coords:
+            continue
+        stored = metadata.coords[dim]
+        given, expected = dataset[dim].to_numpy(), stored[bounds]
+        if not _equal(given, expected, stored):
+            raise StoreError(
+                f"cannot write to {path}: {dim} of the region is {expected[0]} to {expected[-1]}, "
+                f"of the values {given[0]} to {given[-1]}; give the region that the values cover"
+            )
+
+
+def _equal(
+    given: np.ndarray[Any, Any], expected: np.ndarray[Any, Any], stored: np.ndarray[Any, Any]
+) -> bool:
+    if stored.dtype.kind != "f":
+        return bool(np.array_equal(given, expected))
+    # A tile's own coordinates may be rounded in another way than the whole grid's.
+    spacing = abs(stored[1] - stored[0]) if len(stored) > 1 else 1.0
+    return bool(np.allclose(given, expected, rtol=0, atol=spacing / 100))
+
+
+def _write_variable(
+    path: Path, target: StoredArray, region: Region, values: np.ndarray[Any, Any]
+) -> int:
+    """Write each shard of a region. The region's own shards are counted from its start."""
+    shard = target.format.shard
+    starts = tuple(bounds.start // n for bounds, n in zip(region.values(), shard, strict=True))
+    counts = tuple(-(-size // n) for size, n in zip(values.shape, shard, strict=True))
+    written = 0
+    for position in np.ndindex(*counts):
+        window = tuple(slice(p * n, (p + 1) * n) for p, n in zip(position, shard, strict=True))
+        key = [str(p + start) for p, start in zip(position, starts, strict=True)]
+        parts = encode_shard(values[window], target.format)
+        written += _put(path.joinpath(target.name, "c", *key), parts)
+    return written
+
+
+def _put(path: Path, parts: list[bytes]) -> int:
+    """Replace a shard's file; a shard of nothing but fill has none."""
+    if not parts:
+        path.unlink(missing_ok=True)
+        return 0
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.writelines(parts)
+    return sum(map(len, parts))

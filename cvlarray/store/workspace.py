@@ -1,0 +1,153 @@
+"""The folder of one run: where everything lies, and the lock that keeps a second run out."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cvlarray.errors import StoreError, WorkspaceBusyError
+from cvlarray.store.atomic import make_folder
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths of a run. Nothing is made or read by naming them."""
+
+    path: Path
+    """The folder."""
+
+    @property
+    def run_yaml(self) -> Path:
+        """The run's configuration with every default filled in."""
+        return self.path / "run.yaml"
+
+    @property
+    def items(self) -> Path:
+        """The STAC items found, as stac-geoparquet."""
+        return self.path / "items.parquet"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger of finished units, SQLite."""
+        return self.path / "ledger.db"
+
+    @property
+    def cube(self) -> Path:
+        """Reflectance and quality bands (time, y, x), Zarr."""
+        return self.path / "cube.zarr"
+
+    @property
+    def baseline(self) -> Path:
+        """Seasonal model of every pixel, Zarr."""
+        return self.path / "baseline.zarr"
+
+    @property
+    def detections(self) -> Path:
+        """Dates and strength of the change in every pixel, Zarr."""
+        return self.path / "detections.zarr"
+
+    @property
+    def alerts(self) -> Path:
+        """Folder of the alerts."""
+        return self.path / "alerts"
+
+    @property
+    def alerts_geojson(self) -> Path:
+        """The alerts in EPSG:4326."""
+        return self.alerts / "alerts.geojson"
+
+    @property
+    def alerts_parquet(self) -> Path:
+        """The alerts as GeoParquet."""
+        return self.alerts / "alerts.parquet"
+
+    @property
+    def chips(self) -> Path:
+        """Folder of the pictures before and after each alert."""
+        return self.alerts / "chips"
+
+    @property
+    def report(self) -> Path:
+        """Folder of the report."""
+        return self.path / "report"
+
+    @property
+    def report_html(self) -> Path:
+        """The report, one self-contained page."""
+        return self.report / "index.html"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the log files."""
+        return self.path / "logs"
+
+    @property
+    def lock_file(self) -> Path:
+        """The file that a run holds locked; it says who."""
+        return self.path / ".lock"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the workspace for this process alone; the folder is made if absent.
+
+        The system drops the lock when the process ends, however it ends.
+
+        Raises
+        ------
+        WorkspaceBusyError
+            If it is held already, by another process or by this one.
+        StoreError
+            If the folder can't be written.
+        """
+        descriptor = self._open_lock_file()
+        try:
+            self._acquire(descriptor)
+            try:
+                yield
+            finally:
+                # Not left to close(): a forked child would go on holding the lock.
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+        finally:
+            os.close(descriptor)
+
+    def _open_lock_file(self) -> int:
+        try:
+            make_folder(self.path)
+            return os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise StoreError(
+                f"cannot make the workspace {self.path}: {error}; choose a folder you can write to"
+            ) from error
+
+    def _acquire(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise WorkspaceBusyError(
+                f"{self.path} is in use by {_holder(descriptor)}; wait until that run ends, or "
+                "give this one another workspace"
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"cannot lock the workspace {self.path}: {error}; "
+                "put it on a file system that has file locks"
+            ) from error
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "started": now}
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+
+
+def _holder(descriptor: int) -> str:
+    # Between the lock and the name of its holder there is a moment with neither.
+    with suppress(ValueError, KeyError):
+        holder = json.loads(os.pread(descriptor, 4096, 0))
+        return f"process {holder['pid']} on {holder['host']} since {holder['started']}"
+    return "another process"
