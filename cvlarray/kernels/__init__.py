@@ -1,0 +1,1 @@
+"""Numerical kernels: NumPy and Numba on plain arrays, nothing else."""
