@@ -1,0 +1,137 @@
+"""How a run tells change from season, and what it makes of it."""
+
+from __future__ import annotations
+
+from typing import Literal, Self, get_args
+
+from pydantic import Field, model_validator
+
+from cvlarray.config.problem import problem
+from cvlarray.config.section import Section
+
+SclClass = Literal[
+    "no_data",
+    "saturated_or_defective",
+    "dark_area_or_topographic_shadow",
+    "cloud_shadow",
+    "vegetation",
+    "not_vegetated",
+    "water",
+    "unclassified",
+    "cloud_medium_probability",
+    "cloud_high_probability",
+    "thin_cirrus",
+    "snow_or_ice",
+]
+SCL_LEGEND = ", ".join(f"{name} ({value})" for value, name in enumerate(get_args(SclClass)))
+
+Feature = Literal["ndvi", "nbr", "ndmi", "red"]
+FEATURE_BANDS = {
+    "ndvi": ("nir", "red"),
+    "nbr": ("nir", "swir22"),
+    "ndmi": ("nir", "swir16"),
+    "red": ("red",),
+}
+
+
+class MaskingConfig(Section):
+    """Which observations count as clear."""
+
+    clear_classes: tuple[SclClass, ...] = Field(
+        default=("vegetation", "not_vegetated", "water", "unclassified"),
+        min_length=1,
+        description="SCL classes that count as clear, by name: " + SCL_LEGEND + ".",
+    )
+
+    @property
+    def clear_values(self) -> frozenset[int]:
+        """SCL values of the clear classes."""
+        return frozenset(get_args(SclClass).index(name) for name in self.clear_classes)
+
+
+class BaselineConfig(Section):
+    """The seasonal expectation of each pixel."""
+
+    features: tuple[Feature, ...] = Field(
+        default=("ndvi", "red"),
+        min_length=1,
+        description="Indices or bands that are watched together.",
+    )
+    harmonic_order: int = Field(
+        default=2, ge=0, le=4, description="Annual harmonics beside level and trend, 0 to 4."
+    )
+    min_observations: int = Field(
+        default=12,
+        ge=4,
+        le=10000,
+        description="Clear observations a pixel needs in the history, 4 to 10000; more "
+        "than the 2 + 2 × harmonic_order coefficients.",
+    )
+
+    @model_validator(mode="after")
+    def _has_enough_observations(self) -> Self:
+        n_coefficients = 2 + 2 * self.harmonic_order
+        if self.min_observations <= n_coefficients:
+            expected = f"more than the model's {n_coefficients} coefficients"
+            raise problem("min_observations", expected, self.min_observations)
+        return self
+
+
+class MonitorConfig(Section):
+    """The sequential test on the residuals."""
+
+    threshold_z: float = Field(
+        default=3.0, gt=0, le=50, description="Standardised residual that flags, sigma, up to 50."
+    )
+    consecutive: int = Field(
+        default=4,
+        ge=1,
+        le=50,
+        description="Flagged clear observations in a row that confirm, 1 to 50.",
+    )
+    min_confidence: float = Field(
+        default=0.5, ge=0, le=1, description="Least confidence of a detection that is kept, 0 to 1."
+    )
+
+
+class VectorizeConfig(Section):
+    """From flagged pixels to polygons."""
+
+    min_area_m2: float = Field(
+        default=500.0, ge=0, le=1e9, description="Leave out smaller polygons, m², 0 to 1e9."
+    )
+    connectivity: Literal[4, 8] = Field(
+        default=4, description="Neighbours of a pixel that join it: 4 (edges) or 8 (corners too)."
+    )
+
+
+class AlertsConfig(Section):
+    """What an alert says beside its geometry and dates."""
+
+    class_name: str = Field(
+        default="recent_clearing",
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Class of all alerts until a model tells classes apart.",
+    )
+
+
+class ReportConfig(Section):
+    """The HTML report."""
+
+    title: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Heading, up to 200 characters; null: the run's name.",
+    )
+    n_alerts_shown: int = Field(
+        default=24,
+        ge=0,
+        le=1000,
+        description="Alerts with pictures and series, largest first, 0 to 1000.",
+    )
+    chip_px: int = Field(
+        default=64,
+        ge=16,
+        le=1024,
+        description="Edge of a before/after picture, pixels, 16 to 1024.",
+    )

@@ -1,0 +1,74 @@
+"""The config of one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from cvlarray.config.cluster import ClusterConfig, LocalCluster
+from cvlarray.config.detection import (
+    FEATURE_BANDS,
+    AlertsConfig,
+    BaselineConfig,
+    MaskingConfig,
+    MonitorConfig,
+    ReportConfig,
+    VectorizeConfig,
+)
+from cvlarray.config.inputs import CubeConfig, GridConfig, PeriodsConfig, SearchConfig, StoreConfig
+from cvlarray.config.problem import problem
+from cvlarray.config.region import RegionConfig
+from cvlarray.config.section import Section
+
+
+class RunConfig(Section):
+    """All that decides what a run computes."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
+        description="Name of the run: up to 64 of a-z, 0-9, _ and -.",
+    )
+    workspace: Path = Field(
+        description="Folder of everything the run writes. Relative to this YAML."
+    )
+    region: RegionConfig = Field(description="Where to look.")
+    grid: GridConfig = Field(description="The pixel grid.")
+    search: SearchConfig = Field(description="Which items to read.")
+    periods: PeriodsConfig = Field(description="History and monitoring period.")
+    cube: CubeConfig = Field(description="How items become a cube.")
+    store: StoreConfig = Field(default=StoreConfig(), description="Layout of the Zarr stores.")
+    masking: MaskingConfig = Field(default=MaskingConfig(), description="What counts as clear.")
+    baseline: BaselineConfig = Field(
+        default=BaselineConfig(), description="Seasonal expectation of each pixel."
+    )
+    monitor: MonitorConfig = Field(default=MonitorConfig(), description="Sequential test.")
+    vectorize: VectorizeConfig = Field(default=VectorizeConfig(), description="Pixels to polygons.")
+    alerts: AlertsConfig = Field(default=AlertsConfig(), description="Alerts.")
+    report: ReportConfig = Field(default=ReportConfig(), description="HTML report.")
+    cluster: ClusterConfig = Field(
+        default=LocalCluster(),
+        description="Where the work is done: threads, local, a scheduler's address "
+        "(tcp://host:port), or a mapping with one of these kinds.",
+    )
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Self:
+        if self.grid.tile_px % self.store.shard_px:
+            expected = f"a multiple of store.shard_px = {self.store.shard_px}"
+            raise problem("grid.tile_px", expected, self.grid.tile_px)
+        if self.cube.time_block % self.store.time_shard:
+            expected = f"a multiple of store.time_shard = {self.store.time_shard}"
+            raise problem("cube.time_block", expected, self.cube.time_block)
+        needed = ("scl", *(band for name in self.baseline.features for band in FEATURE_BANDS[name]))
+        missing = sorted(set(needed) - set(self.cube.bands))
+        if missing:
+            expected = f"{', '.join(missing)} too (baseline.features and masking need them)"
+            raise problem("cube.bands", expected, list(self.cube.bands))
+        return self
+
+    def to_yaml(self) -> str:
+        """Return the filled-in config: every key explicit, every path absolute."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
