@@ -1,0 +1,228 @@
+"""From a STAC Item to a Scene: find the profile, read its assets, or say why not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pystac
+from pystac.utils import is_absolute_href, make_absolute_href
+
+from cvlarray.sensors import landsat, sentinel1, sentinel2
+from cvlarray.sensors.footprint import central_longitude, read_footprint
+from cvlarray.sensors.profile import (
+    Band,
+    Calibration,
+    Profile,
+    Quantity,
+    RawItem,
+    refuse,
+    timestamp,
+)
+from cvlarray.sensors.scene import Asset, Scene, solar_day
+
+PROFILES: Mapping[str, Profile] = {
+    profile.name: profile
+    for profile in (*sentinel2.PROFILES, *landsat.PROFILES, *sentinel1.PROFILES)
+}
+"""Every profile by name; a new sensor is a new row."""
+
+NOT_SUPPORTED = {
+    "sentinel-2-l1c": "is top-of-atmosphere reflectance (L1C); search an L2A collection instead",
+}
+"""Collections that look close enough to be asked for, and why they are refused."""
+
+
+def read_item(item: pystac.Item | Mapping[str, Any]) -> Scene:
+    """Read a STAC Item into a Scene.
+
+    Parameters
+    ----------
+    item
+        STAC Item, or its JSON as a mapping. Relative hrefs are resolved against its self link.
+
+    Returns
+    -------
+    Scene with the assets of the profile's bands that the Item has; scale, offset and nodata by the
+    profile's rule, not by the Item's word where that is known to be wrong.
+
+    Raises
+    ------
+    ItemError
+        If the collection has no profile, or the Item lacks what a scene needs; it names the Item
+        and the reason.
+    """
+    raw = _raw(item)
+    moment = timestamp(raw["properties"].get("datetime"))
+    if moment is None:
+        raise refuse(raw, "has no datetime")
+    if not raw.get("geometry"):
+        raise refuse(raw, "has no geometry")
+    try:
+        footprint = read_footprint(raw["geometry"])
+    except ValueError as error:
+        raise refuse(raw, str(error)) from error
+    profile = _profile_of(raw)
+    identity = profile.identify(raw)
+    calibration = profile.calibrate(raw, identity)
+    found = [band for band in profile.bands if _has_file(raw, band)]
+    return Scene(
+        id=raw["id"],
+        collection=raw["collection"],
+        sensor=profile.name,
+        family=profile.family,
+        datetime=moment,
+        solar_day=solar_day(moment, central_longitude(footprint)),
+        platform=str(raw["properties"].get("platform") or "").lower(),
+        grid_tile=identity.grid_tile,
+        acquisition=identity.acquisition,
+        processing_baseline=identity.processing_baseline,
+        series=identity.series,
+        cloud_cover=_number(raw["properties"].get("eo:cloud_cover")),
+        crs=_crs(raw, found) if profile.is_georeferenced else None,
+        footprint=footprint,
+        assets={band.name: _asset(raw, band, profile, calibration) for band in found},
+    )
+
+
+def _raw(item: pystac.Item | Mapping[str, Any]) -> RawItem:
+    """Return the Item's JSON; checks only what every later step takes for granted."""
+    if isinstance(item, pystac.Item):
+        return item.to_dict(include_self_link=True, transform_hrefs=False)
+    if not isinstance(item.get("id"), str) or not item["id"]:
+        raise refuse(item, "has no id")
+    for part in ("properties", "assets"):
+        if not isinstance(item.get(part), Mapping):
+            raise refuse(item, f"has no {part}")
+    return item
+
+
+def _profile_of(item: RawItem) -> Profile:
+    """Return the profile of the Item's collection whose asset keys it has.
+
+    Earth Search, Planetary Computer and CDSE call their collection alike and their assets
+    differently (``red``, ``B04``, ``B04_10m``).
+    """
+    collection = item.get("collection")
+    if not collection:
+        raise refuse(item, "belongs to no collection, so its sensor is unknown")
+    if collection in NOT_SUPPORTED:
+        raise refuse(item, NOT_SUPPORTED[collection])
+    profiles = [profile for profile in PROFILES.values() if collection in profile.collections]
+    if not profiles:
+        known = sorted({name for profile in PROFILES.values() for name in profile.collections})
+        raise refuse(item, f"has no sensor profile; known collections: {', '.join(known)}")
+    best = max(profiles, key=lambda profile: len(_measured(item, profile)))
+    if not _measured(item, best):
+        wanted = " or ".join(", ".join(band.key for band in _needed(p)) for p in profiles)
+        present = ", ".join(sorted(item["assets"])) or "none"
+        raise refuse(item, f"has none of the assets it needs: expected {wanted}; got {present}")
+    return best
+
+
+def _needed(profile: Profile) -> list[Band]:
+    """Return the bands of which an Item must have at least one."""
+    return [band for band in profile.bands if band.name in profile.measured_bands]
+
+
+def _measured(item: RawItem, profile: Profile) -> list[Band]:
+    """Return the measured bands that the Item has."""
+    return [band for band in _needed(profile) if _has_file(item, band)]
+
+
+def _has_file(item: RawItem, band: Band) -> bool:
+    """Whether the Item has the band's asset, with an href."""
+    asset = item["assets"].get(band.key)
+    return isinstance(asset, Mapping) and bool(asset.get("href"))
+
+
+def _asset(item: RawItem, band: Band, profile: Profile, calibration: Calibration) -> Asset:
+    """Read one band's asset."""
+    asset = item["assets"][band.key]
+    raster = _raster_fields(asset)
+    rule = Calibration() if band.quantity is Quantity.CLASSES else calibration
+    transform = _transform(item, asset) if profile.is_georeferenced else None
+    stated = _number(raster.get("spatial_resolution"))
+    nodata = _number(raster.get("nodata"))
+    return Asset(
+        band=band.name,
+        href=_absolute_href(item, asset["href"]),
+        quantity=band.quantity,
+        dtype=str(raster.get("data_type") or band.dtype),
+        nodata=band.nodata if nodata is None else nodata,
+        scale=rule.scale,
+        offset_dn=rule.offset_dn,
+        resolution_m=abs(transform[0]) if transform else stated or band.resolution_m,
+        shape=_shape(item, asset) if profile.is_georeferenced else None,
+        transform=transform,
+    )
+
+
+def _raster_fields(asset: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return nodata, data_type and spatial_resolution from where either STAC version puts them."""
+    fields = {"nodata": asset.get("nodata"), "data_type": asset.get("data_type")}
+    bands = asset.get("raster:bands") or asset.get("bands")
+    if not isinstance(bands, list | tuple) or not bands or not isinstance(bands[0], Mapping):
+        return fields
+    return fields | {key: value for key, value in bands[0].items() if value is not None}
+
+
+def _absolute_href(item: RawItem, href: str) -> str:
+    """Resolve an href against the Item's own address."""
+    if is_absolute_href(href):
+        return href
+    own = next((link for link in item.get("links") or [] if link.get("rel") == "self"), None)
+    if own is None or not is_absolute_href(own["href"]):
+        raise refuse(item, f"has a relative asset href ({href}) and no self link to resolve it by")
+    return make_absolute_href(href, own["href"])
+
+
+def _projection_field(item: RawItem, asset: Mapping[str, Any], name: str) -> Any:
+    """Return a ``proj:`` field of the asset, else of the Item."""
+    value = asset.get(f"proj:{name}")
+    return item["properties"].get(f"proj:{name}") if value is None else value
+
+
+def _crs(item: RawItem, bands: list[Band]) -> str | None:
+    """Return the CRS as ``EPSG:32632`` from proj:code or its older name proj:epsg."""
+    asset = item["assets"][bands[0].key]
+    code, epsg = (_projection_field(item, asset, name) for name in ("code", "epsg"))
+    if isinstance(code, str) and code:
+        return code.upper()
+    number = _number(epsg)
+    return f"EPSG:{int(number)}" if number is not None else None
+
+
+def _shape(item: RawItem, asset: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return (rows, columns); None if absent or senseless, then the file decides."""
+    values = _projection_field(item, asset, "shape")
+    sizes = [_number(value) for value in values] if isinstance(values, list | tuple) else []
+    if len(sizes) != 2 or any(size is None or size < 1 for size in sizes):
+        return None
+    rows, columns = (int(size) for size in sizes if size is not None)
+    return rows, columns
+
+
+def _transform(
+    item: RawItem, asset: Mapping[str, Any]
+) -> tuple[float, float, float, float, float, float] | None:
+    """Return the six affine coefficients; None if absent or senseless, then the file decides."""
+    values = _projection_field(item, asset, "transform")
+    numbers = [_number(value) for value in values] if isinstance(values, list | tuple) else []
+    known = [number for number in numbers[:6] if number is not None]
+    if len(known) < 6 or known[0] == 0 or known[4] == 0:
+        return None
+    a, b, c, d, e, f = known
+    return a, b, c, d, e, f
+
+
+def _number(value: object) -> float | None:
+    """Return a finite number, or None; stac-geoparquet turns integers into floats."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
