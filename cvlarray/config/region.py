@@ -97,7 +97,7 @@ class RegionConfig(Section):
             raise problem("file", "a vector file that exists", str(self.file))
         return self
 
-    def to_geometry(self) -> Polygon | MultiPolygon:
+    def to_geometry(self) -> BaseGeometry:
         """Return the region as a Polygon or MultiPolygon, EPSG:4326.
 
         Raises
@@ -106,7 +106,7 @@ class RegionConfig(Section):
             If ``file`` can't be read, has no CRS, or holds no polygon.
         """
         if self.bbox is not None:
-            return Polygon.from_bounds(*self.bbox)
+            return shapely.box(*self.bbox)
         if self.geometry is not None:
             return self.geometry.to_geometry()
         if self.file is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-import yaml
 from pydantic import Field, model_validator
 
 from cvlarray.config.cluster import ClusterConfig, LocalCluster
@@ -19,9 +18,11 @@ from cvlarray.config.detection import (
     VectorizeConfig,
 )
 from cvlarray.config.inputs import CubeConfig, GridConfig, PeriodsConfig, SearchConfig, StoreConfig
+from cvlarray.config.paths import escape_paths
 from cvlarray.config.problem import problem
 from cvlarray.config.region import RegionConfig
 from cvlarray.config.section import Section
+from cvlarray.config.yaml12 import dump_yaml
 
 
 class RunConfig(Section):
@@ -71,4 +72,6 @@ class RunConfig(Section):
 
     def to_yaml(self) -> str:
         """Return the filled-in config: every key explicit, every path absolute."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        values = self.model_dump(mode="json")
+        escape_paths(values)
+        return dump_yaml(values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import yaml
 
 from cvlarray.config.problem import arrived, line, shortened
+from cvlarray.config.yaml12 import Yaml12Loader
 from cvlarray.errors import ConfigError
 
 Key = tuple[str | int, ...]
@@ -35,32 +35,9 @@ class Layer:
                 return f"{self.label}:{self.lines[key[:length]]}"
         return self.label
 
-
-class _Yaml12Loader(yaml.SafeLoader):
-    """YAML 1.2's core schema, as editors read it.
-
-    PyYAML follows YAML 1.1, where ``no`` is false, ``2018-02-30`` an exception, ``1:30`` ninety,
-    ``010`` eight and ``1e-3`` text. Here only true and false are booleans, dates stay text for
-    the models to read, and a number with a leading zero is text.
-    """
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's own)
-
-
-for _tag, _pattern, _first in (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    ("int", r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+", list("-+0123456789")),
-    (
-        "float",
-        r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
-        r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-        list("-+.0123456789"),
-    ),
-):
-    _Yaml12Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first
-    )
+    def refusal(self, key: Key, expected: str, got: str) -> ConfigError:
+        """Return the error that ``key`` holds something else than expected."""
+        return ConfigError(line(self.where(key), key, f"expected {expected}, got {got}"))
 
 
 _COLLECTION_TAGS = {
@@ -96,7 +73,7 @@ def read_layer(path: Path) -> Layer:
 
 
 def _parse(text: str, label: str) -> tuple[dict[str, Any], dict[Key, int]]:
-    loader = _Yaml12Loader(text)
+    loader = Yaml12Loader(text)
     try:
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
@@ -115,7 +92,7 @@ def _outline(node: yaml.Node) -> object:
 class _PlainValues:
     """Turns YAML nodes into plain values and notes the line of each key."""
 
-    def __init__(self, loader: _Yaml12Loader, label: str) -> None:
+    def __init__(self, loader: Yaml12Loader, label: str) -> None:
         self.lines: dict[Key, int] = {}
         self._loader = loader
         self._label = label
