@@ -1,0 +1,26 @@
+"""The report of a run: one self-contained HTML page, and the charts and map on it."""
+
+from cvlarray.report.inputs import (
+    Background,
+    ChipPair,
+    Limits,
+    Period,
+    Provenance,
+    ReportInputs,
+    StageSummary,
+    UnreadAsset,
+)
+from cvlarray.report.render import render_report, write_report
+
+__all__ = [
+    "Background",
+    "ChipPair",
+    "Limits",
+    "Period",
+    "Provenance",
+    "ReportInputs",
+    "StageSummary",
+    "UnreadAsset",
+    "render_report",
+    "write_report",
+]
