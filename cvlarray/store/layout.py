@@ -121,6 +121,8 @@ def _check_layout(
             )
     known = {"y", "x", *coords, *(() if times is None else ("time",))}
     for variable in variables:
+        if variable.dims[-2:] != ("y", "x"):
+            raise ValueError(f"{variable.name} must end in dims y, x, got {variable.dims}")
         if unknown := set(variable.dims) - known:
             raise ValueError(
                 f"{variable.name} has dims {variable.dims}, but the store has no values along "
@@ -197,7 +199,8 @@ def _grid_coords(geobox: GeoBox) -> dict[str, xr.Variable]:
             "units": coord.attrs["units"],
             "axis": dim.upper(),
         }
-        found[dim] = xr.Variable(dim, coord.values, attrs)
+        # CF: a coordinate has no missing values.
+        found[dim] = xr.Variable(dim, coord.values, attrs, {"_FillValue": None})
     return found
 
 
@@ -259,14 +262,18 @@ def _add_times(path: Path, times: np.ndarray[Any, Any]) -> None:
     shared = min(len(stored), len(times))
     same = int(np.argmin(np.append(stored[:shared] == times[:shared], False)))
     if same < len(stored):
-        found = times[same] if same < len(times) else "no such date"
+        found = _date(times[same]) if same < len(times) else "no more dates"
         raise StoreError(
-            f"{path} holds {stored[same]} as date {same + 1} of {len(stored)}, this run has "
-            f"{found} there: dates can only be added after {stored[-1]}. Give this run a "
-            f"workspace of its own, or delete {path} to make it anew"
+            f"{path} holds {_date(stored[same])} as date {same + 1} of {len(stored)}, this run has "
+            f"{found}: dates can only be added after the last, {_date(stored[-1])}. Give this run "
+            f"a workspace of its own, or delete {path} to make it anew"
         )
     if len(times) > len(stored):
         _extend(path, times)
+
+
+def _date(time: np.datetime64) -> str:
+    return str(time).removesuffix("T00:00:00")
 
 
 def _extend(path: Path, times: np.ndarray[Any, Any]) -> None:
@@ -286,7 +293,7 @@ def _extend(path: Path, times: np.ndarray[Any, Any]) -> None:
 
 def _resize_time(path: Path, length: int) -> None:
     metadata = read_json(path)
-    if "time" in metadata["dimension_names"]:
-        axis = metadata["dimension_names"].index("time")
-        metadata["shape"][axis] = length
+    dims = metadata.get("dimension_names") or []  # spatial_ref has none
+    if "time" in dims:
+        metadata["shape"][dims.index("time")] = length
         write_json(path, metadata)

@@ -82,8 +82,9 @@ def _is_fill(values: np.ndarray[Any, Any], fill_value: np.generic[Any]) -> bool:
     """Compare bits, so that NaN equals NaN and -0.0 is kept."""
     bits = np.dtype(f"u{fill_value.dtype.itemsize}")
     fill = fill_value.view(bits)
-    # The first value settles it for nearly every chunk.
-    return bool(values[(0,) * values.ndim].view(bits) == fill and np.all(values.view(bits) == fill))
+    values = values.view(bits)
+    # One pixel of each date settles it for nearly every chunk.
+    return bool(np.all(values[..., 0, 0] == fill) and np.all(values == fill))
 
 
 def _footer(index: np.ndarray[Any, Any]) -> tuple[bytes, bytes]:
