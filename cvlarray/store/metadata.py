@@ -57,9 +57,12 @@ def read_metadata(path: Path) -> StoreMetadata:
     StoreError
         If `path` is not a store that `create_store` has made.
     """
+    root = path / "zarr.json"
     try:
-        stat = (path / "zarr.json").stat()
-    except OSError as error:
+        stat = root.stat()
+        if FINGERPRINT not in read_json(root).get("attributes", {}):
+            raise StoreError(f"{path} is a Zarr store of another program; choose another path")
+    except (OSError, ValueError) as error:
         raise StoreError(
             f"{path} is not a Zarr v3 store: {error}; run the stage that makes it"
         ) from error
@@ -70,8 +73,6 @@ def read_metadata(path: Path) -> StoreMetadata:
 @lru_cache(maxsize=8)
 def _read(path: Path, version: tuple[int, ...]) -> StoreMetadata:  # noqa: ARG001 - cache key
     group = zarr.open_group(path, mode="r", use_consolidated=True)
-    if FINGERPRINT not in group.attrs:
-        raise StoreError(f"{path} is a Zarr store of another program; choose another path")
     members = dict(group.arrays())
     arrays = {name: _stored(name, array) for name, array in members.items() if array.shards}
     dims = {dim for array in arrays.values() for dim in array.dims}
