@@ -7,7 +7,6 @@ from cvlarray.report.inputs import (
     Period,
     Provenance,
     ReportInputs,
-    StageSummary,
     UnreadAsset,
 )
 from cvlarray.report.render import render_report, write_report
@@ -19,7 +18,6 @@ __all__ = [
     "Period",
     "Provenance",
     "ReportInputs",
-    "StageSummary",
     "UnreadAsset",
     "render_report",
     "write_report",

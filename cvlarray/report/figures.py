@@ -309,8 +309,8 @@ def share_figure(
     seen = int((share[inside] >= CLEAR_DATE_SHARE).sum())
     return ShareFigure(
         description=(
-            f"Share of the region seen clear on each of {int(inside.sum())} dates; {seen} saw at "
-            f"least half of it, {len(unread)} have assets that could not be read."
+            f"Share of the region seen clear on each of {int(inside.sum())} dates; {seen} of them "
+            f"saw at least half of it, {len(unread) or 'none'} had assets that could not be read."
         ),
         x_ticks=chart.date_ticks(monitoring.start, monitoring.end),
         y_ticks=[Tick(0, "0 %"), Tick(50, "50 %"), Tick(100, "100 %")],

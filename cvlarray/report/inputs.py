@@ -16,6 +16,7 @@ from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
 from cvlarray.alerts import AlertSeries
+from cvlarray.store import StageSummary
 
 ALERT_COLUMNS = (
     "event_id",
@@ -103,20 +104,6 @@ class ChipPair(NamedTuple):
 
 
 @dataclass(frozen=True)
-class StageSummary:
-    """What one stage did, summed over its ledger rows."""
-
-    stage: str
-    units: int
-    partial_units: int
-    """Units written with something missing, such as an unread asset."""
-    wall_s: float
-    cpu_s: float
-    bytes_read: int
-    bytes_written: int
-
-
-@dataclass(frozen=True)
 class UnreadAsset:
     """An asset that stayed unreadable after its retries."""
 
@@ -172,6 +159,7 @@ class ReportInputs:
     series: Mapping[str, AlertSeries] = field(default_factory=dict)
     """By event_id."""
     stages: Sequence[StageSummary] = ()
+    """In the order they ran."""
     unread: Sequence[UnreadAsset] = ()
     background: Background | None = None
     """None if no date was clear enough."""

@@ -23,7 +23,7 @@ WIDTH = 1000.0
 """Width of the map's viewBox; its height follows the grid."""
 PIN_PX = 22.0
 """Diameter of a numbered pin on the screen."""
-_NOMINAL_WIDTH_PX = 560.0
+_NOMINAL_WIDTH_PX = 420.0
 """Screen width for which pins are kept apart: between a phone and a desk."""
 _SIMPLIFY = 0.2
 _EDGE_SAMPLES = 101
@@ -177,7 +177,7 @@ def _ring_path(coordinates: FloatArray) -> str:
 
 def _picture_text(background: Background | None) -> str:
     if background is None:
-        return "No date was clear enough for a picture."
+        return "No date was clear enough for a picture"
     return f"Satellite picture in {background.rendering}, {background.date}"
 
 
@@ -255,16 +255,25 @@ def _pins(entries: Sequence[AlertEntry], boxes: BoxArray, height: float) -> list
     scale = _NOMINAL_WIDTH_PX / WIDTH
     boxes_px, frame_px = boxes * scale, (_NOMINAL_WIDTH_PX, height * scale)
     taken = np.empty((0, 4))
+    furniture = _furniture(frame_px)
     pins = []
     for index, entry in enumerate(entries):
         if np.isnan(boxes[index]).any():
             continue
-        others = np.vstack([np.delete(boxes_px, index, axis=0), taken, taken])
+        others = np.vstack([np.delete(boxes_px, index, axis=0), taken, taken, furniture])
         anchor, shift, box = _best_place(boxes_px[index], others, frame_px)
         taken = np.vstack([taken, box])
         left, top = 100 * anchor[0] / frame_px[0], 100 * anchor[1] / frame_px[1]
         pins.append(Pin(entry, round(left, 2), round(top, 2), *shift))
     return pins
+
+
+def _furniture(frame_px: tuple[float, float]) -> BoxArray:
+    """Return the boxes [px] of the north arrow and the scale bar, which lie over the map."""
+    width, height = frame_px
+    north = (width - 45, 5, width - 5, 58)
+    scale_bar = (8, height - 35, 12 + width / 4, height)
+    return np.array([north, scale_bar], dtype=np.float64)
 
 
 def _best_place(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import dask.array as da
 import geopandas as gpd
@@ -36,7 +37,8 @@ class GapShare:
 class RegionGap:
     """A stretch without a date that saw at least half of the region."""
 
-    last_seen: dt.date
+    last_seen: dt.date | None
+    """None if the monitoring period began unseen."""
     next_seen: dt.date | None
     """None if the monitoring period ended first."""
     days: int
@@ -140,13 +142,13 @@ def region_gaps(
     """
     seen = clear_share.loc[clear_share["clear_share"] >= CLEAR_DATE_SHARE, "date"]
     dates = sorted({day for day in as_dates(seen) if monitoring.start <= day <= monitoring.end})
-    edges: list[dt.date] = [monitoring.start, *dates]
-    follows: list[dt.date | None] = [*dates, None]
     gaps = [
-        RegionGap(last, following, ((following or monitoring.end) - last).days)
-        for last, following in zip(edges, follows, strict=True)
+        RegionGap(
+            last, following, ((following or monitoring.end) - (last or monitoring.start)).days
+        )
+        for last, following in pairwise([None, *dates, None])
     ]
-    longest = sorted(gaps, key=lambda gap: (-gap.days, gap.last_seen))
+    longest = sorted(gaps, key=lambda gap: -gap.days)
     return [gap for gap in longest if gap.days > 0][:at_most]
 
 

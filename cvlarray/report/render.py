@@ -6,7 +6,6 @@ import base64
 import datetime as dt
 import hashlib
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +19,9 @@ import numpy as np
 
 from cvlarray.report import figures, observability, palette, pictures, wording
 from cvlarray.report.alert_list import AlertEntry, date_legend, entries, ranked
-from cvlarray.report.inputs import ChipPair, ReportInputs, StageSummary
+from cvlarray.report.inputs import ChipPair, ReportInputs
 from cvlarray.report.map import alert_map
+from cvlarray.store import StageSummary, write_atomic
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -104,23 +104,11 @@ def write_report(inputs: ReportInputs, path: str | os.PathLike[str]) -> Path:
 
     Raises
     ------
-    OSError
-        If the folder can't be written; an older report is then left as it was.
+    StoreError
+        If it can't be written; an older report is then left as it was.
     """
     target = Path(path)
-    page = render_report(inputs)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    partial = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.chmod(0o644)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomic(target, render_report(inputs))
     return target
 
 
@@ -135,6 +123,8 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update(
         hectares=wording.hectares,
+        land_area=wording.land_area,
+        count=wording.count,
         percent=wording.percent,
         date=wording.date_text,
         duration=wording.duration,
@@ -250,15 +240,19 @@ def _gap_map(seen: observability.Observability) -> GapMap:
 
 
 def _run_part(inputs: ReportInputs) -> dict[str, Any]:
-    stages = inputs.stages
-    total = StageSummary(
+    total = _total(inputs.stages) if inputs.stages else None
+    config: Mapping[str, str] = inputs.config
+    return {"total": total, "config": list(config.items())}
+
+
+def _total(stages: Sequence[StageSummary]) -> StageSummary:
+    return StageSummary(
         stage="All stages",
-        units=sum(stage.units for stage in stages),
-        partial_units=sum(stage.partial_units for stage in stages),
+        done=sum(stage.done for stage in stages),
+        partial=sum(stage.partial for stage in stages),
+        last_written_at=max(stage.last_written_at for stage in stages),
         wall_s=sum(stage.wall_s for stage in stages),
         cpu_s=sum(stage.cpu_s for stage in stages),
         bytes_read=sum(stage.bytes_read for stage in stages),
         bytes_written=sum(stage.bytes_written for stage in stages),
     )
-    config: Mapping[str, str] = inputs.config
-    return {"total": total, "config": list(config.items())}

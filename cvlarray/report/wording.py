@@ -18,6 +18,16 @@ def hectares(area_m2: float) -> str:
     return f"{hectare_number(area_m2)} ha"
 
 
+def land_area(area_m2: float) -> str:
+    """Return the area of a region: hectares, or km² from 1,000 km² on."""
+    return hectares(area_m2) if area_m2 < 1e9 else f"{area_m2 / 1e6:,.0f} km²"
+
+
+def count(number: int) -> str:
+    """Return a whole number with its thousands apart."""
+    return f"{number:,}"
+
+
 def hectare_number(area_m2: float) -> str:
     """Return hectares without the unit: two decimals below one, one below a hundred."""
     value = area_m2 / M2_PER_HA
@@ -62,21 +72,21 @@ def month_text(day: dt.date) -> str:
 def duration(seconds: float) -> str:
     """Return a time span in its two largest units."""
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}\u00a0s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s"
+        return f"{minutes}\u00a0min {rest}\u00a0s"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours:,} h {minutes} min"
+    return f"{hours:,}\u00a0h {minutes}\u00a0min"
 
 
-def byte_size(count: float) -> str:
+def byte_size(size: float) -> str:
     """Return bytes in the decimal unit that leaves one to three digits."""
     for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} TB"
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"
 
 
 def class_label(name: object) -> str:
@@ -84,10 +94,10 @@ def class_label(name: object) -> str:
     return str(name).replace("_", " ").strip() or "change"
 
 
-def counted(count: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     """Return ``One clearing``, ``12 clearings``."""
-    number = _NUMERALS[count] if count < len(_NUMERALS) else f"{count:,}"
-    return f"{number} {noun}" if count == 1 else f"{number} {plural(noun)}"
+    numeral = _NUMERALS[number] if number < len(_NUMERALS) else count(number)
+    return f"{numeral} {noun}" if number == 1 else f"{numeral} {plural(noun)}"
 
 
 def plural(noun: str) -> str:
@@ -113,16 +123,16 @@ def finding(
     first, last
         Earliest and latest date first detected; None if no alert has one.
     """
-    count = sum(classes.values())
-    if count == 0:
+    total = sum(classes.values())
+    if total == 0:
         return "No change was found."
     noun = next(iter(classes)) if len(classes) == 1 else "change"
-    parts = [counted(count, noun)]
+    parts = [counted(total, noun)]
     if len(classes) > 1:
         ordered = sorted(classes.items(), key=lambda item: (-item[1], item[0]))
         inside = ", ".join(counted(n, name).lower() for name, n in ordered)
         parts[0] += f" ({inside})"
-    parts.append(hectares(area_m2) + (" in all" if count > 1 else ""))
+    parts.append(hectares(area_m2) + (" in all" if total > 1 else ""))
     if first and last:
         parts.append(f"first seen {_between(first, last)}")
     return ", ".join(parts) + "."
