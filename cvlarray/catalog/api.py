@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pystac import STACError, STACTypeError
+from pystac import STACError
 from pystac_client import Client, ConformanceClasses
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
@@ -34,33 +34,32 @@ class ItemApi:
         The region is sent as its convex hull: few vertices, and never too small. Cloud cover is not
         sent, as servers drop Items that state none.
         """
-        first, last = query.interval
+        io = _api_io()
         try:
-            search = self._client().search(
-                collections=list(query.collections),
-                intersects=mapping(query.region.convex_hull),
-                datetime=(first, last),
-                limit=PAGE_SIZE,
-            )
-            seen: set[tuple[str, str]] = set()
-            for page in search.pages_as_dicts():
-                fresh = [item for item in page["features"] if _key(item) not in seen]
-                if not fresh:
-                    raise SearchError(f"{self.url} sends the same page of Items again and again")
-                seen.update(_key(item) for item in fresh)
-                yield from fresh
+            yield from self._pages(query, io)
         except (APIError, STACError, ValueError, KeyError) as error:
             raise SearchError(f"{self.url} did not answer the search: {one_line(error)}") from error
+        finally:
+            io.session.close()
 
-    def _client(self) -> Client:
-        """Open the API, after a look at whether it is one."""
-        retry = Retry(
-            total=RETRIES,
-            backoff_factor=BACKOFF_S,
-            status_forcelist=(429, 500, 502, 503, 504),
-            allowed_methods=None,  # a search by POST changes nothing, so it may be repeated too
+    def _pages(self, query: Query, io: StacApiIO) -> Iterator[RawItem]:
+        """Yield the Items page by page, each once."""
+        search = self._client(io).search(
+            collections=list(query.collections),
+            intersects=mapping(query.region.convex_hull),
+            datetime=query.interval,
+            limit=PAGE_SIZE,
         )
-        io = StacApiIO(max_retries=retry, timeout=TIMEOUT_S)
+        seen: set[tuple[str, str]] = set()
+        for page in search.pages_as_dicts():
+            fresh = [item for item in page["features"] if _key(item) not in seen]
+            if not fresh:
+                raise SearchError(f"{self.url} sends the same page of Items again and again")
+            seen.update(_key(item) for item in fresh)
+            yield from fresh
+
+    def _client(self, io: StacApiIO) -> Client:
+        """Open the API, after a look at whether it is one."""
         try:
             landing = io.read_json(self.url)
         except APIError as error:
@@ -76,10 +75,18 @@ class ItemApi:
                 f"{self.url} is no STAC API with item search; "
                 "give the API's landing page, or a catalog on disk"
             )
-        try:
-            return Client.open(self.url, stac_io=io)
-        except STACTypeError as error:
-            raise SearchError(f"{self.url} is not STAC: {one_line(error)}") from error
+        return Client.open(self.url, stac_io=io)
+
+
+def _api_io() -> StacApiIO:
+    """Return a session that tries again, and gives up at last."""
+    retry = Retry(
+        total=RETRIES,
+        backoff_factor=BACKOFF_S,
+        status_forcelist=(429, 500, 502, 503, 504),
+        allowed_methods=None,  # a search by POST changes nothing, so it may be repeated too
+    )
+    return StacApiIO(max_retries=retry, timeout=TIMEOUT_S)
 
 
 def _key(item: RawItem) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +50,14 @@ def save_items(items: Iterable[pystac.Item], path: str | Path) -> None:
     target = Path(path).absolute()
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        rustac.write_sync(str(temporary), _one_geometry_type(rows), format="geoparquet[zstd]")
+        rustac.write_sync(str(temporary), _one_geometry_type(rows), format="geoparquet")
         _sync(temporary)
         temporary.replace(target)
     except (rustac.RustacError, OSError) as error:
         raise SearchError(f"{path} can't be written: {one_line(error)}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # gone already if all went well
+            temporary.unlink()
     _sync(target.parent)
 
 
@@ -131,11 +133,12 @@ class GeoparquetFile:
     def _table(self) -> Any:
         """Read the file as an Arrow table."""
         try:
-            table = pq.read_table(self.path, partitioning=None)
+            with pq.ParquetFile(self.path) as file:
+                table, metadata = file.read(), file.metadata.metadata or {}
         except (OSError, pa.ArrowException) as error:
             raise self._unreadable(error) from error
         missing = [name for name in _COLUMNS if name not in table.column_names]
-        if missing or b"geo" not in (table.schema.metadata or {}):
+        if missing or b"geo" not in metadata:
             raise SearchError(
                 f"{self.path} is Parquet but no stac-geoparquet: "
                 f"it lacks {', '.join(missing) or 'the geo metadata'}"

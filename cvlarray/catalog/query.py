@@ -61,7 +61,7 @@ class Query:
         """UTC interval, a day longer at both ends: no solar day reaches beyond it."""
         first = datetime.combine(self.start, datetime.min.time(), UTC) - timedelta(days=1)
         last = datetime.combine(self.end, datetime.min.time(), UTC) + timedelta(days=2)
-        return first, last - timedelta(milliseconds=1)
+        return first, last - timedelta(seconds=1)
 
 
 @dataclass(frozen=True)

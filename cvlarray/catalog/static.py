@@ -89,10 +89,10 @@ def _links(node: RawItem, rel: str) -> list[str]:
 
 def _local(base: Path, href: str) -> Path:
     """Return the file a link points to."""
-    parsed = urlparse(href)
-    if parsed.scheme not in ("", "file"):
+    address = _absolute(base, href)
+    if urlparse(address).scheme:
         raise SearchError(f"{base} links to {href}; a catalog on disk must link to files beside it")
-    return (base.parent / unquote(parsed.path)).resolve()
+    return Path(address)
 
 
 def _resolved(item: dict[str, Any], path: Path) -> RawItem | Rejected:
@@ -110,8 +110,15 @@ def _resolved(item: dict[str, Any], path: Path) -> RawItem | Rejected:
 
 
 def _absolute(base: Path, href: str) -> str:
-    """Return a URL as it is, a path as absolute."""
+    """Return a URL as it is, a path as absolute.
+
+    A path is taken as written, or without its percent signs' escapes where only that file exists:
+    catalogues write both.
+    """
     parsed = urlparse(href)
-    if parsed.scheme not in ("", "file") or href.startswith("/vsi"):
+    if parsed.scheme == "file":
+        return unquote(parsed.path)
+    if parsed.scheme or href.startswith("/vsi"):
         return href
-    return str((base.parent / unquote(parsed.path)).resolve())
+    written, unescaped = ((base.parent / name).resolve() for name in (href, unquote(href)))
+    return str(unescaped if unescaped.exists() and not written.exists() else written)
