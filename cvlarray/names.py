@@ -91,7 +91,7 @@ COEFFICIENTS = Variable(
     np.float32("nan"),
     {
         "long_name": "seasonal model: level, trend, and cosine and sine of each annual harmonic",
-        "units": "1",
+        "units": "1e-4",
     },
 )
 SIGMA = Variable(
@@ -99,7 +99,10 @@ SIGMA = Variable(
     ("feature", "y", "x"),
     "float32",
     np.float32("nan"),
-    {"long_name": "robust residual standard deviation of the history (MAD × 1.4826)", "units": "1"},
+    {
+        "long_name": "robust residual standard deviation of the history (MAD × 1.4826)",
+        "units": "1e-4",
+    },
 )
 N_VALID = Variable(
     "n_valid",
@@ -107,6 +110,21 @@ N_VALID = Variable(
     "uint16",
     None,
     {"long_name": "clear observations in the history", "units": "1"},
+)
+
+DATE_OFFSET = Variable(
+    "date_offset",
+    ("feature", "time"),
+    "float32",
+    np.float32("nan"),
+    {"long_name": "median standardised residual of the forest on the date", "units": "1"},
+)
+DATE_SPREAD = Variable(
+    "date_spread",
+    ("feature", "time"),
+    "float32",
+    np.float32("nan"),
+    {"long_name": "robust standard deviation of the forest's residuals on the date", "units": "1"},
 )
 
 FIRST_FLAGGED = date_variable("first_flagged", "date of the first observation of the confirmed run")
@@ -159,6 +177,7 @@ MAX_GAP_DAYS = Variable(
 )
 
 BASELINE_VARIABLES = (COEFFICIENTS, SIGMA, N_VALID)
+DATE_VARIABLES = (DATE_OFFSET, DATE_SPREAD)
 DETECTION_VARIABLES = (
     FIRST_FLAGGED,
     CONFIRMED,

@@ -18,7 +18,11 @@ DAYS_PER_YEAR = 365.2425
 
 
 class TimeAxis(NamedTuple):
-    """How days become the model's scaled time."""
+    """How days become the model's scaled time.
+
+    Outside the history the time stands still: a trend of three years, extrapolated, soon expects
+    what can't be.
+    """
 
     origin_days: float
     """Middle of the history [days since 1970-01-01], where τ is 0."""
@@ -35,8 +39,9 @@ class TimeAxis(NamedTuple):
         return cls((first_day + last_day) / 2, last_day - first_day)
 
     def scaled(self, days: ArrayLike) -> NDArray[np.float64]:
-        """Return τ of ``days`` [days since 1970-01-01]."""
-        return (np.asarray(days, np.float64) - self.origin_days) * (2 / self.span_days)
+        """Return τ of ``days`` [days since 1970-01-01], within [-1, 1]."""
+        scaled = (np.asarray(days, np.float64) - self.origin_days) * (2 / self.span_days)
+        return np.clip(scaled, -1, 1)
 
 
 def coefficient_names(harmonic_order: int) -> list[str]:

@@ -1,0 +1,140 @@
+"""What is watched: spectral indices and bands, and the way each goes when forest is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import xarray as xr
+
+from cvlarray.kernels.indices import clear_band, normalised_difference
+from cvlarray.names import NODATA_DN
+
+
+class Direction(IntEnum):
+    """Where a feature goes when forest is lost."""
+
+    FALLS = -1
+    RISES = 1
+
+
+FALLS, RISES = Direction.FALLS, Direction.RISES
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A band, or the normalised difference of two, as int16 × 10,000."""
+
+    bands: tuple[str, ...]
+    """One band, or two: ``(a, b)`` means ``(a - b) / (a + b)``."""
+    direction: Direction
+    """Where it goes when forest is lost."""
+    noise_floor: float
+    """What the residual's standard deviation is at least, × 10,000: sensor and atmosphere, which a
+    short or lucky history can understate."""
+    long_name: str
+
+
+FEATURES = {
+    "ndvi": Feature(("nir", "red"), FALLS, 200, "normalised difference vegetation index"),
+    "nbr": Feature(("nir", "swir22"), FALLS, 200, "normalised burn ratio"),
+    "ndmi": Feature(("nir", "swir16"), FALLS, 200, "normalised difference moisture index"),
+    "red_swir": Feature(("red", "swir16"), RISES, 200, "normalised difference of red and SWIR 1.6"),
+    "blue": Feature(("blue",), RISES, 50, "blue reflectance"),
+    "green": Feature(("green",), RISES, 50, "green reflectance"),
+    "red": Feature(("red",), RISES, 50, "red reflectance"),
+    "nir": Feature(("nir",), FALLS, 100, "near-infrared reflectance"),
+    "swir16": Feature(("swir16",), RISES, 100, "short-wave infrared reflectance, 1.6 µm"),
+    "swir22": Feature(("swir22",), RISES, 100, "short-wave infrared reflectance, 2.2 µm"),
+}
+"""Every feature by name. ``red_swir`` tells bare, wet and mined ground from dry litter."""
+
+STAND_INS = {"nir": "nir08"}
+"""Band that serves where the first is missing: the narrow near infrared at 20 m."""
+
+
+def bands_of(features: Sequence[str], available: Collection[str]) -> tuple[str, ...]:
+    """Return the bands that features need, each once, out of those available.
+
+    Raises
+    ------
+    ValueError
+        If a feature is unknown or a band isn't available; the message names them.
+    """
+    wanted = [band for name in features for band in _feature(name).bands]
+    return tuple(dict.fromkeys(_available(band, available) for band in wanted))
+
+
+def feature_cube(cube: xr.Dataset, is_clear: xr.DataArray, features: Sequence[str]) -> xr.DataArray:
+    """Return the features of a cube where the ground was seen.
+
+    Parameters
+    ----------
+    cube
+        Bands (time, y, x), int16 of reflectance × 10,000, -32768 missing; NumPy or dask.
+    is_clear
+        Boolean (time, y, x).
+    features
+        Names in `FEATURES`.
+
+    Returns
+    -------
+    int16 (feature, time, y, x), × 10,000, -32768 where not clear or missing; with the coordinates
+    ``direction`` and ``noise_floor`` along ``feature``. Lazy if ``cube`` is.
+
+    Raises
+    ------
+    ValueError
+        If no feature is asked for, one is unknown, or a band isn't in the cube.
+    TypeError
+        If a band isn't int16.
+    """
+    if not features:
+        raise ValueError(f"features must name at least one of {', '.join(FEATURES)}")
+    layers = [_layer(cube, is_clear, _feature(name)) for name in features]
+    known = [FEATURES[name] for name in features]
+    coords = {
+        "feature": list(features),
+        "direction": ("feature", np.array([one.direction for one in known], np.int8)),
+        "noise_floor": ("feature", np.array([one.noise_floor for one in known], np.float32)),
+    }
+    stacked = xr.concat(layers, dim="feature", coords="minimal", compat="override", join="override")
+    stacked = stacked.assign_coords(coords).transpose("feature", "time", "y", "x")
+    attrs = {"long_name": "features", "units": "1e-4", "nodata": int(NODATA_DN)}
+    return stacked.rename("features").assign_attrs(attrs)
+
+
+def _layer(cube: xr.Dataset, is_clear: xr.DataArray, feature: Feature) -> xr.DataArray:
+    """Return one feature, without attributes."""
+    bands = [
+        cube[_available(band, [str(name) for name in cube.data_vars])] for band in feature.bands
+    ]
+    for band in bands:
+        if band.dtype != np.int16:
+            raise TypeError(
+                f"{band.name} must be int16 of reflectance × 10,000, got {band.dtype}; "
+                "open the cube mask_and_scale=False"
+            )
+    compute = clear_band if len(bands) == 1 else normalised_difference
+    layer: xr.DataArray = xr.apply_ufunc(
+        compute, *bands, is_clear, dask="parallelized", output_dtypes=[np.int16], join="exact"
+    )
+    return layer.drop_attrs()
+
+
+def _feature(name: str) -> Feature:
+    if name not in FEATURES:
+        raise ValueError(f"no feature is called {name}; known are {', '.join(FEATURES)}")
+    return FEATURES[name]
+
+
+def _available(band: str, available: Collection[str]) -> str:
+    """Return the band, or its stand-in."""
+    for name in (band, STAND_INS.get(band, band)):
+        if name in available:
+            return name
+    raise ValueError(
+        f"a feature needs the band {band}, but there are {', '.join(sorted(available))}"
+    )

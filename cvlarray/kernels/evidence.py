@@ -1,0 +1,154 @@
+"""What the observations say about an alarm: its dates, its size, how likely it is real."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvlarray.kernels.accelerate import jit
+from cvlarray.kernels.detectors import NEVER, Alarm
+
+NO_DATE = -1
+
+PRIOR = 0.1
+"""Share of pixels with a flagged observation that have really changed, before looking further."""
+
+CHANGED_MEAN = 5.0
+CHANGED_DEVIATION = 2.0
+"""Residual of a cleared pixel [standard deviations of the intact one]."""
+
+LARGEST_SHARE = 0.9
+"""No single observation may claim more than this, whatever it shows: clouds get through masks
+(the block weighting of Reiche et al. 2015, doi:10.1016/j.rse.2014.10.001)."""
+
+
+class Evidence(NamedTuple):
+    """Arrays (pixel,); dates are days since 1970-01-01, -1 where there is none."""
+
+    first_flagged: NDArray[np.int32]
+    confirmed: NDArray[np.int32]
+    interval_start: NDArray[np.int32]
+    """Last clear observation as expected before the change; -1 also if there was none."""
+    interval_end: NDArray[np.int32]
+    """First clear observation that was changed."""
+    magnitude: NDArray[np.float32]
+    """Median residual of the flagged observations; NaN without an alarm."""
+    confidence: NDArray[np.float32]
+    """Probability that the pixel has changed; NaN without an alarm."""
+    n_flagged: NDArray[np.uint16]
+    """Observations beyond the threshold from the first flagged one on."""
+    n_clear: NDArray[np.uint16]
+    """Clear observations."""
+    max_gap_days: NDArray[np.uint16]
+    """Longest time without one, from the first date to the last."""
+
+
+def collect_evidence(
+    residual: NDArray[np.float32], days: NDArray[np.int32], alarm: Alarm, threshold: float
+) -> Evidence:
+    """Return what is known about each pixel's alarm.
+
+    The confidence is a Bayesian update over the observations from the first flagged one on, as in
+    the RADD alerts (Reiche et al. 2021, doi:10.1088/1748-9326/abd0a8): odds `PRIOR`, times each
+    observation's likelihood if changed (Gaussian about `CHANGED_MEAN`) over that if intact
+    (standard Gaussian), each within `LARGEST_SHARE`. It is the highest value reached, so that
+    regrowth years later takes nothing back.
+
+    Parameters
+    ----------
+    residual
+        Shape (time, pixel), positive towards disturbance; NaN is missing.
+    days
+        Shape (time,), increasing, days since 1970-01-01.
+    alarm
+        What a detector found.
+    threshold
+        Residuals above it count as flagged.
+    """
+    evidence = _empty_evidence(residual.shape[1])
+    _observability(residual, days, evidence)
+    flagged = np.empty(residual.shape[0], np.float32)
+    _describe(residual, days, alarm, np.float32(threshold), flagged, evidence)
+    return evidence
+
+
+def _empty_evidence(n_pixels: int) -> Evidence:
+    return Evidence(
+        first_flagged=np.full(n_pixels, NO_DATE, np.int32),
+        confirmed=np.full(n_pixels, NO_DATE, np.int32),
+        interval_start=np.full(n_pixels, NO_DATE, np.int32),
+        interval_end=np.full(n_pixels, NO_DATE, np.int32),
+        magnitude=np.full(n_pixels, np.nan, np.float32),
+        confidence=np.full(n_pixels, np.nan, np.float32),
+        n_flagged=np.zeros(n_pixels, np.uint16),
+        n_clear=np.zeros(n_pixels, np.uint16),
+        max_gap_days=np.zeros(n_pixels, np.uint16),
+    )
+
+
+@jit
+def _observability(
+    residual: NDArray[np.float32], days: NDArray[np.int32], evidence: Evidence
+) -> None:
+    """Count clear observations and find the longest gap."""
+    n_dates, n_pixels = residual.shape
+    if n_dates == 0:
+        return
+    last = np.full(n_pixels, days[0], np.int32)
+    for t in range(n_dates):
+        for p in range(n_pixels):
+            is_clear = not np.isnan(residual[t, p])
+            is_end = is_clear or t == n_dates - 1
+            gap = min(max(days[t] - last[p], 0), 65_535) if is_end else 0
+            evidence.max_gap_days[p] = max(evidence.max_gap_days[p], np.uint16(gap))
+            evidence.n_clear[p] += np.uint16(is_clear)
+            last[p] = days[t] if is_clear else last[p]
+
+
+@jit
+def _describe(
+    residual: NDArray[np.float32],
+    days: NDArray[np.int32],
+    alarm: Alarm,
+    threshold: np.float32,
+    flagged: NDArray[np.float32],
+    evidence: Evidence,
+) -> None:
+    for p in range(residual.shape[1]):
+        first = alarm.first[p]
+        if first == NEVER:
+            continue
+        evidence.first_flagged[p] = days[first]
+        evidence.interval_end[p] = days[first]
+        evidence.confirmed[p] = days[alarm.confirmed[p]]
+        for t in range(first - 1, -1, -1):
+            if residual[t, p] <= threshold:
+                evidence.interval_start[p] = days[t]
+                break
+        n_flagged = 0
+        log_odds = np.log(PRIOR / (1 - PRIOR))
+        highest = log_odds
+        for t in range(first, residual.shape[0]):
+            value = residual[t, p]
+            if np.isnan(value):
+                continue
+            log_odds += _log_likelihood_ratio(value)
+            highest = max(highest, log_odds)
+            if value > threshold:
+                flagged[n_flagged] = value
+                n_flagged += 1
+        evidence.n_flagged[p] = n_flagged
+        evidence.magnitude[p] = np.median(flagged[:n_flagged])
+        evidence.confidence[p] = 1 / (1 + np.exp(-highest))
+
+
+@jit
+def _log_likelihood_ratio(value: float) -> float:
+    """Return how much more likely a residual is if the pixel has changed."""
+    limit = np.log(LARGEST_SHARE / (1 - LARGEST_SHARE))
+    value = max(value, 0.0)  # below 0 the wider Gaussian would speak for a change again
+    from_changed = (value - CHANGED_MEAN) / CHANGED_DEVIATION
+    ratio: float = 0.5 * (value * value - from_changed * from_changed) - np.log(CHANGED_DEVIATION)
+    return float(min(max(ratio, -limit), limit))

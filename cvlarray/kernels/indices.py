@@ -1,0 +1,61 @@
+"""Spectral indices of int16 bands, missing values and masks in the same pass."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvlarray.kernels.accelerate import jit
+
+NODATA = np.int16(-32_768)
+
+INDEX_SCALE = np.float32(10_000)
+"""An index of 1 is stored as this."""
+
+
+def normalised_difference(
+    first: NDArray[np.int16], second: NDArray[np.int16], is_clear: NDArray[np.bool_]
+) -> NDArray[np.int16]:
+    """Return ``(first - second) / (first + second)`` × 10,000, within ±10,000.
+
+    Parameters
+    ----------
+    first, second
+        Reflectance × 10,000, same shape; -32768 is missing.
+    is_clear
+        Where the observation may be used.
+
+    Returns
+    -------
+    int16 of the same shape; -32768 where a band is missing, not clear, or the sum isn't positive.
+    """
+    result = np.empty(first.shape, np.int16)
+    _normalised_difference(
+        np.ascontiguousarray(first).ravel(),
+        np.ascontiguousarray(second).ravel(),
+        np.ascontiguousarray(is_clear).ravel(),
+        result.reshape(-1),
+    )
+    return result
+
+
+def clear_band(band: NDArray[np.int16], is_clear: NDArray[np.bool_]) -> NDArray[np.int16]:
+    """Return a band with -32768 where the observation may not be used."""
+    return np.where(is_clear, band, NODATA)
+
+
+@jit
+def _normalised_difference(
+    first: NDArray[np.int16],
+    second: NDArray[np.int16],
+    is_clear: NDArray[np.bool_],
+    result: NDArray[np.int16],
+) -> None:
+    largest = np.float32(INDEX_SCALE)
+    for i in range(result.size):
+        a, b = np.float32(first[i]), np.float32(second[i])
+        total = a + b
+        is_valid = is_clear[i] and first[i] != NODATA and second[i] != NODATA and total > 0
+        index = largest * (a - b) / (total if is_valid else np.float32(1))
+        index = min(max(index, -largest), largest)
+        result[i] = np.int16(np.rint(index)) if is_valid else NODATA
