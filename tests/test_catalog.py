@@ -21,7 +21,7 @@ import pytest
 import rustac
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shapely.geometry import MultiPolygon, Point, Polygon, box, mapping
+from shapely.geometry import MultiPolygon, Point, Polygon, box, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from cvlarray.catalog import SearchResult, api, geoparquet, load_items, save_items, search
@@ -216,6 +216,57 @@ def test_order_does_not_depend_on_the_catalogue(tmp_path: Path) -> None:
         "g-coast",
         "d-later",
     ]
+
+
+LONGITUDES = st.floats(-72, -66)
+DAYS = st.dates(date(2024, 5, 30), date(2024, 7, 8))
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(LONGITUDES, min_size=2, max_size=2),
+    st.lists(DAYS, min_size=2, max_size=2).map(sorted),
+    st.none() | st.floats(0, 100),
+    st.sets(st.sampled_from(["sentinel-2-l2a", "sentinel-1-rtc"]), min_size=1).map(sorted),
+)
+def test_every_kind_of_source_answers_alike(
+    tmp_path: Path, edges: list[float], days: list[date], cloud: float | None, wanted: list[str]
+) -> None:
+    """The law of the search; a filter written out in plain Python is the second opinion."""
+    folder, snapshot = tmp_path / "catalog", tmp_path / "items.parquet"
+    if not folder.exists():
+        write_catalog(folder, ITEMS)
+        save_items(map(stac, ITEMS), snapshot)
+    west, east = min(edges), max(edges)
+    expected = [
+        raw["id"]
+        for raw in sorted(ITEMS, key=lambda raw: (raw["properties"]["datetime"], raw["id"]))
+        if raw["collection"] in wanted
+        and not (cloud is not None and raw["properties"].get("eo:cloud_cover", 0) > cloud)
+        and str(days[0]) <= raw["properties"]["datetime"][:10] <= str(days[1])
+        and any(part[0] <= east and part[2] >= west for part in parts(raw))
+    ]
+    for source in (folder, snapshot):
+        try:
+            found = ids(
+                search(
+                    source,
+                    collections=wanted,
+                    region=box(west, -12.5, east, -12.4),
+                    start=days[0],
+                    end=days[1],
+                    max_cloud_cover=cloud,
+                )
+            )
+        except SearchError:
+            found = []
+        assert found == expected
+
+
+def parts(raw: Json) -> list[tuple[float, ...]]:
+    """Return the bounds of an Item's footprint, part by part."""
+    footprint = shape(raw["geometry"])
+    return [part.bounds for part in getattr(footprint, "geoms", [footprint])]
 
 
 # --- what is rejected, and what fails -----------------------------------------------------------

@@ -213,6 +213,15 @@ def test_projection_under_its_old_and_new_name_and_on_either_level() -> None:
     assert as_float == read_item(s2_item())
 
 
+def test_grid_of_the_item_is_taken_for_bands_of_its_pixel_size_only() -> None:
+    grid = {"proj:shape": [100, 200], "proj:transform": [10, 0, 5, 0, -10, 7, 0, 0, 1]}
+    item = s2_item(**grid)
+    item["assets"]["red"] = {"href": "/red.tif"}
+    red, scl = (read_item(item).assets[name] for name in ("red", "scl"))
+    assert (red.shape, red.transform) == ((100, 200), (10, 0, 5, 0, -10, 7))
+    assert (scl.shape, scl.transform, scl.resolution_m) == (None, None, 20)
+
+
 # --- BOA offset ---------------------------------------------------------------------------------
 
 

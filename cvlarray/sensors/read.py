@@ -142,7 +142,8 @@ def _asset(item: RawItem, band: Band, profile: Profile, calibration: Calibration
     asset = item["assets"][band.key]
     raster = _raster_fields(asset)
     rule = Calibration() if band.quantity is Quantity.CLASSES else calibration
-    transform = _transform(item, asset) if profile.is_georeferenced else None
+    grid = _grid_fields(item, band) if profile.is_georeferenced else {}
+    transform = _transform(grid.get("proj:transform"))
     stated = _number(raster.get("spatial_resolution"))
     nodata = _number(raster.get("nodata"))
     return Asset(
@@ -154,7 +155,7 @@ def _asset(item: RawItem, band: Band, profile: Profile, calibration: Calibration
         scale=rule.scale,
         offset_dn=rule.offset_dn,
         resolution_m=abs(transform[0]) if transform else stated or band.resolution_m,
-        shape=_shape(item, asset) if profile.is_georeferenced else None,
+        shape=_shape(grid.get("proj:shape")),
         transform=transform,
     )
 
@@ -178,37 +179,41 @@ def _absolute_href(item: RawItem, href: str) -> str:
     return make_absolute_href(href, own["href"])
 
 
-def _projection_field(item: RawItem, asset: Mapping[str, Any], name: str) -> Any:
-    """Return a ``proj:`` field of the asset, else of the Item."""
-    value = asset.get(f"proj:{name}")
-    return item["properties"].get(f"proj:{name}") if value is None else value
-
-
 def _crs(item: RawItem, bands: list[Band]) -> str | None:
     """Return the CRS as ``EPSG:32632`` from proj:code or its older name proj:epsg."""
-    asset = item["assets"][bands[0].key]
-    code, epsg = (_projection_field(item, asset, name) for name in ("code", "epsg"))
-    if isinstance(code, str) and code:
-        return code.upper()
-    number = _number(epsg)
-    return f"EPSG:{int(number)}" if number is not None else None
+    for fields in (item["assets"][bands[0].key], item["properties"]):
+        code, number = fields.get("proj:code"), _number(fields.get("proj:epsg"))
+        if isinstance(code, str) and code:
+            return code.upper()
+        if number is not None:
+            return f"EPSG:{int(number)}"
+    return None
 
 
-def _shape(item: RawItem, asset: Mapping[str, Any]) -> tuple[int, int] | None:
+def _grid_fields(item: RawItem, band: Band) -> Mapping[str, Any]:
+    """Return the fields that hold the band's grid.
+
+    The asset's own, else the Item's; but where the Item's are of another pixel size they are those
+    of some other band, whatever STAC says about inheritance.
+    """
+    asset, properties = item["assets"][band.key], item["properties"]
+    if asset.get("proj:transform") is not None or asset.get("proj:shape") is not None:
+        own: Mapping[str, Any] = asset
+        return own
+    shared = _transform(properties.get("proj:transform"))
+    is_of_band = shared is not None and math.isclose(abs(shared[0]), band.resolution_m)
+    return properties if is_of_band else {}
+
+
+def _shape(values: object) -> tuple[int, int] | None:
     """Return (rows, columns); None if absent or senseless, then the file decides."""
-    values = _projection_field(item, asset, "shape")
     sizes = [_number(value) for value in values] if isinstance(values, list | tuple) else []
-    if len(sizes) != 2 or any(size is None or size < 1 for size in sizes):
-        return None
-    rows, columns = (int(size) for size in sizes if size is not None)
-    return rows, columns
+    known = [int(size) for size in sizes if size is not None and size >= 1]
+    return (known[0], known[1]) if len(known) == len(sizes) == 2 else None
 
 
-def _transform(
-    item: RawItem, asset: Mapping[str, Any]
-) -> tuple[float, float, float, float, float, float] | None:
+def _transform(values: object) -> tuple[float, float, float, float, float, float] | None:
     """Return the six affine coefficients; None if absent or senseless, then the file decides."""
-    values = _projection_field(item, asset, "transform")
     numbers = [_number(value) for value in values] if isinstance(values, list | tuple) else []
     known = [number for number in numbers[:6] if number is not None]
     if len(known) < 6 or known[0] == 0 or known[4] == 0:
