@@ -2,60 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from cvlarray.config.problem import problem
 from cvlarray.config.section import Section
+from cvlarray.config.words import OneOf
+from cvlarray.features import FEATURES
+from cvlarray.kernels.detectors import Consecutive
+from cvlarray.masking import CLEAR_SCL_CLASSES
+from cvlarray.names import SCL
 
-SclClass = Literal[
-    "no_data",
-    "saturated_or_defective",
-    "dark_area_or_topographic_shadow",
-    "cloud_shadow",
-    "vegetation",
-    "not_vegetated",
-    "water",
-    "unclassified",
-    "cloud_medium_probability",
-    "cloud_high_probability",
-    "thin_cirrus",
-    "snow_or_ice",
-]
-SCL_LEGEND = ", ".join(f"{name} ({value})" for value, name in enumerate(get_args(SclClass)))
+SCL_VALUES = dict(zip(SCL.attrs["flag_meanings"].split(), SCL.attrs["flag_values"], strict=True))
+"""Sentinel-2's scene classes by name."""
 
-Feature = Literal["ndvi", "nbr", "ndmi", "red"]
-FEATURE_BANDS = {
-    "ndvi": ("nir", "red"),
-    "nbr": ("nir", "swir22"),
-    "ndmi": ("nir", "swir16"),
-    "red": ("red",),
-}
+SclClass = Annotated[str, OneOf(name for name, value in SCL_VALUES.items() if value)]
+FeatureName = Annotated[str, OneOf(FEATURES)]
 
 
 class MaskingConfig(Section):
     """Which observations count as clear."""
 
     clear_classes: tuple[SclClass, ...] = Field(
-        default=("vegetation", "not_vegetated", "water", "unclassified"),
+        default=tuple(name for name, value in SCL_VALUES.items() if value in CLEAR_SCL_CLASSES),
         min_length=1,
-        description="SCL classes that count as clear, by name: " + SCL_LEGEND + ".",
+        description="SCL classes that count as clear, by name: "
+        + ", ".join(f"{name} ({value})" for name, value in SCL_VALUES.items() if value)
+        + ".",
     )
 
     @property
     def clear_values(self) -> frozenset[int]:
         """SCL values of the clear classes."""
-        return frozenset(get_args(SclClass).index(name) for name in self.clear_classes)
+        return frozenset(SCL_VALUES[name] for name in self.clear_classes)
 
 
 class BaselineConfig(Section):
     """The seasonal expectation of each pixel."""
 
-    features: tuple[Feature, ...] = Field(
+    features: tuple[FeatureName, ...] = Field(
         default=("ndvi", "red"),
         min_length=1,
-        description="Indices or bands that are watched together.",
+        description="Indices and bands that are watched together: "
+        + "; ".join(f"{name}, {feature.long_name}" for name, feature in FEATURES.items())
+        + ".",
     )
     harmonic_order: int = Field(
         default=2, ge=0, le=4, description="Annual harmonics beside level and trend, 0 to 4."
@@ -81,10 +72,13 @@ class MonitorConfig(Section):
     """The sequential test on the residuals."""
 
     threshold_z: float = Field(
-        default=3.0, gt=0, le=50, description="Standardised residual that flags, sigma, up to 50."
+        default=Consecutive().threshold,
+        gt=0,
+        le=50,
+        description="Residual that flags an observation, standard deviations, above 0, up to 50.",
     )
     consecutive: int = Field(
-        default=4,
+        default=Consecutive().count,
         ge=1,
         le=50,
         description="Flagged clear observations in a row that confirm, 1 to 50.",

@@ -11,24 +11,15 @@ from pyproj.exceptions import CRSError
 
 from cvlarray.config.problem import problem
 from cvlarray.config.section import Section
+from cvlarray.config.words import OneOf
+from cvlarray.sensors import PROFILES
 
 DAYS_PER_YEAR = 365
 
-Band = Literal[
-    "coastal",
-    "blue",
-    "green",
-    "red",
-    "rededge1",
-    "rededge2",
-    "rededge3",
-    "nir",
-    "nir08",
-    "nir09",
-    "swir16",
-    "swir22",
-    "scl",
-]
+BAND_NAMES = tuple(
+    dict.fromkeys(band.name for profile in PROFILES.values() for band in profile.bands)
+)
+BandName = Annotated[str, OneOf(BAND_NAMES)]
 
 
 def _last_day(value: Any) -> Any:
@@ -143,23 +134,24 @@ class PeriodsConfig(Section):
 class CubeConfig(Section):
     """How items become a (time, y, x) cube."""
 
-    bands: tuple[Band, ...] = Field(
-        min_length=1, description="Bands to read, by Earth Search's common names; scl for the mask."
+    bands: tuple[BandName, ...] = Field(
+        min_length=1,
+        description="Bands to read, by Earth Search's common names, each once; scl for the mask.",
     )
     loader: Literal["direct", "stackstac"] = Field(
         default="direct",
         description="Who reads: direct (each file's window once) or stackstac (an extra).",
     )
     time_block: int = Field(
-        default=24, ge=1, le=1000, description="Dates of one ingest unit, 1 to 1000."
-    )
-    read_retries: int = Field(
-        default=3, ge=0, le=20, description="Times a failed read is tried again, 0 to 20."
+        default=24,
+        ge=1,
+        le=1000,
+        description="Dates of one ingest unit, 1 to 1000; a multiple of store.time_shard.",
     )
 
     @field_validator("bands")
     @classmethod
-    def _each_once(cls, value: tuple[Band, ...]) -> tuple[Band, ...]:
+    def _each_once(cls, value: tuple[BandName, ...]) -> tuple[BandName, ...]:
         if len(set(value)) < len(value):
             raise problem("", "each band once", list(value))
         return value

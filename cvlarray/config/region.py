@@ -133,8 +133,6 @@ def _check_rings(rings: tuple[tuple[Position, ...], ...]) -> None:
 def _check_validity(geometry: Polygon | MultiPolygon) -> None:
     if not geometry.is_valid:
         raise problem("coordinates", "a valid polygon", shapely.is_valid_reason(geometry))
-    if geometry.area == 0:
-        raise problem("coordinates", "a polygon with an area", "an area of 0")
 
 
 def _read_region(path: Path) -> BaseGeometry:

@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 
 from cvlarray.config.cluster import ClusterConfig, LocalCluster
 from cvlarray.config.detection import (
-    FEATURE_BANDS,
     AlertsConfig,
     BaselineConfig,
     MaskingConfig,
@@ -23,6 +22,7 @@ from cvlarray.config.problem import problem
 from cvlarray.config.region import RegionConfig
 from cvlarray.config.section import Section
 from cvlarray.config.yaml12 import dump_yaml
+from cvlarray.features import FEATURES, STAND_INS
 
 
 class RunConfig(Section):
@@ -63,12 +63,18 @@ class RunConfig(Section):
         if self.cube.time_block % self.store.time_shard:
             expected = f"a multiple of store.time_shard = {self.store.time_shard}"
             raise problem("cube.time_block", expected, self.cube.time_block)
-        needed = ("scl", *(band for name in self.baseline.features for band in FEATURE_BANDS[name]))
-        missing = sorted(set(needed) - set(self.cube.bands))
-        if missing:
-            expected = f"{', '.join(missing)} too (baseline.features and masking need them)"
-            raise problem("cube.bands", expected, list(self.cube.bands))
+        self._check_bands()
         return self
+
+    def _check_bands(self) -> None:
+        bands = self.cube.bands
+        wanted = [band for name in self.baseline.features for band in FEATURES[name].bands]
+        missing = [band for band in wanted if not {band, STAND_INS.get(band)} & set(bands)]
+        missing += ["scl"] if "scl" not in bands else []
+        if missing:
+            reason = "for baseline.features and masking"
+            expected = f"{', '.join(dict.fromkeys(missing))} too, {reason}"
+            raise problem("cube.bands", expected, list(bands))
 
     def to_yaml(self) -> str:
         """Return the filled-in config: every key explicit, every path absolute."""

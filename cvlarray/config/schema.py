@@ -13,7 +13,7 @@ def json_schema() -> dict[str, Any]:
     Nothing is required in it, since a file may leave to the one it extends whatever it likes;
     `load_config` checks the whole.
     """
-    schema: dict[str, Any] = _without_required(RunConfig.model_json_schema())
+    schema: dict[str, Any] = _without_noise(RunConfig.model_json_schema())
     extends = {
         "type": "string",
         "minLength": 1,
@@ -24,11 +24,17 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _without_required(node: Any) -> Any:
+def _without_noise(node: Any) -> Any:
+    """Return ``node`` without what is required, and without titles, which only repeat the keys."""
     if isinstance(node, dict):
         return {
-            key: _without_required(value)
-            for key, value in node.items()
-            if not (key == "required" and isinstance(value, list))
+            key: _without_noise(value) for key, value in node.items() if not _is_noise(key, value)
         }
-    return [_without_required(item) for item in node] if isinstance(node, list) else node
+    return [_without_noise(item) for item in node] if isinstance(node, list) else node
+
+
+def _is_noise(key: str, value: Any) -> bool:
+    # A property may itself be named title: then its value is a schema, no text.
+    return (key == "required" and isinstance(value, list)) or (
+        key == "title" and isinstance(value, str)
+    )
