@@ -29,3 +29,7 @@ class StoreError(CvlarrayError):
 
 class WorkspaceBusyError(CvlarrayError):
     """Another process runs on this workspace."""
+
+
+class UnitError(CvlarrayError):
+    """A work unit failed for a reason nobody foresaw; its cause is attached."""

@@ -1,0 +1,96 @@
+"""What every stage of a run needs: its settings, its grid, its scenes and dates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from cvlarray.config import RunConfig
+from cvlarray.cube import Day
+from cvlarray.grid import Tile, region_geobox, tiles
+from cvlarray.sensors import Scene
+from cvlarray.store import Workspace
+
+
+@dataclass(frozen=True)
+class DateBlock:
+    """Consecutive dates that are stored together."""
+
+    start: int
+    """Index of the first day along the cube's time."""
+    days: tuple[Day, ...]
+
+    @property
+    def time(self) -> slice:
+        """Where the days lie along the cube's time."""
+        return slice(self.start, self.start + len(self.days))
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """One run: what was asked for, and what the search found."""
+
+    config: RunConfig
+    workspace: Workspace
+    days: tuple[Day, ...]
+    """The time slices of the history and the monitoring period, in order."""
+
+    @cached_property
+    def geobox(self) -> GeoBox:
+        """The run's pixel grid."""
+        return grid_of(self.config)
+
+    @cached_property
+    def tiles(self) -> list[Tile]:
+        """The run's tiles, row by row."""
+        return tiles(self.geobox, self.config.grid.tile_px)
+
+    @cached_property
+    def dates(self) -> NDArray[np.datetime64]:
+        """Solar days with at least one scene, datetime64[D], increasing."""
+        return np.array([day.date for day in self.days], "datetime64[D]")
+
+    @cached_property
+    def scenes(self) -> list[Scene]:
+        """Every scene of the run, by day."""
+        return [scene for day in self.days for scene in day.scenes]
+
+    @property
+    def history(self) -> slice:
+        """The history's dates along the cube's time."""
+        return self._period(self.config.periods.history.start, self.config.periods.history.end)
+
+    @property
+    def monitoring(self) -> slice:
+        """The monitoring period's dates along the cube's time."""
+        period = self.config.periods.monitoring
+        return self._period(period.start, period.end)
+
+    def date_blocks(self) -> Iterator[DateBlock]:
+        """Yield the blocks of dates that make the shards of the cube."""
+        n_dates = self.config.cube.time_block
+        for start in range(0, len(self.days), n_dates):
+            yield DateBlock(start, self.days[start : start + n_dates])
+
+    def _period(self, start: object, end: object) -> slice:
+        first, last = np.datetime64(str(start), "D"), np.datetime64(str(end), "D")
+        return slice(
+            int(np.searchsorted(self.dates, first)),
+            int(np.searchsorted(self.dates, last, side="right")),
+        )
+
+
+def grid_of(config: RunConfig) -> GeoBox:
+    """Return the pixel grid that ``config`` describes."""
+    grid = config.grid
+    return region_geobox(
+        config.region.to_geometry(),
+        crs=grid.crs,
+        resolution_m=grid.resolution_m,
+        anchor_m=grid.anchor_m,
+    )

@@ -1,0 +1,132 @@
+"""The ingest stage: a tile and a block of dates, from its files into the cube's shards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from odc.geo.geobox import GeoBox
+from shapely.geometry.base import BaseGeometry
+
+from cvlarray.cube import (
+    Block,
+    BlockLoader,
+    Day,
+    block_dataset,
+    cube_variables,
+    read_block,
+)
+from cvlarray.cube.block import FOOTPRINT_MARGIN_DEG
+from cvlarray.grid import Tile
+from cvlarray.names import Variable
+from cvlarray.pipeline.context import DateBlock, RunContext
+from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
+from cvlarray.sensors import Scene
+from cvlarray.store import create_store, input_hash, write_region
+
+
+def create_cube(context: RunContext) -> None:
+    """Make the cube's store, or check that the one there is this run's; add new dates to it.
+
+    Raises
+    ------
+    StoreError
+        If the store there was made by another config; it names the difference.
+    """
+    store = context.config.store
+    create_store(
+        context.workspace.cube,
+        geobox=context.geobox,
+        times=context.dates,
+        variables=cube_variables(context.scenes, context.config.cube.bands),
+        shard_px=store.shard_px,
+        chunk_px=store.chunk_px,
+        time_shard=store.time_shard,
+    )
+
+
+def ingest_units(context: RunContext) -> list[WorkUnit]:
+    """Return a unit for each tile and block of dates that a scene touches."""
+    bands = context.config.cube.bands
+    variables = cube_variables(context.scenes, bands)
+    loader = LOADERS[context.config.cube.loader]
+    common = input_hash(variables, context.config.cube.loader)
+    hashes = {scene.id: _scene_hash(scene, bands) for scene in context.scenes}
+    units = []
+    for tile in context.tiles:
+        ground = _ground(tile.geobox)
+        for block in context.date_blocks():
+            days = tuple(_over(day, ground) for day in block.days)
+            inputs = [(day.date, [hashes[scene.id] for scene in day.scenes]) for day in days]
+            if any(day.scenes for day in days):
+                cube = context.workspace.cube
+                work = partial(ingest_block, cube, tile, block.time, days, variables, loader)
+                n_pixels = math.prod(tile.geobox.shape) * len(days)
+                key = input_hash(common, tile.geobox, inputs)
+                units.append(WorkUnit(Stage.INGEST, unit_key(tile, block), key, n_pixels, work))
+    return units
+
+
+def unit_key(tile: Tile, block: DateBlock) -> str:
+    """Return the name of a tile and block of dates, such as ``r000c001/2019-03-04``."""
+    return f"{tile.name}/{block.days[0].date}"
+
+
+def ingest_block(
+    cube: Path,
+    tile: Tile,
+    time: slice,
+    days: Sequence[Day],
+    variables: Sequence[Variable],
+    loader: BlockLoader,
+) -> UnitOutcome:
+    """Read some days of a tile and write them to the cube as whole shards."""
+    read = loader(days, tile.geobox, variables)
+    dataset = block_dataset(read, days, tile.geobox, variables)
+    n_written = write_region(cube, dataset, y=tile.y, x=tile.x, time=time)
+    return UnitOutcome(
+        n_bytes_read=dataset.nbytes,
+        n_bytes_written=n_written,
+        unread=tuple(asdict(asset) for asset in read.unread),
+    )
+
+
+def _load_with_stackstac(
+    days: Sequence[Day], geobox: GeoBox, variables: Sequence[Variable]
+) -> Block:
+    from cvlarray.cube import stackstac_loader  # noqa: PLC0415 (needs the extra)
+
+    return stackstac_loader.read_block(days, geobox, variables)
+
+
+LOADERS: dict[str, BlockLoader] = {"direct": read_block, "stackstac": _load_with_stackstac}
+
+
+def _over(day: Day, ground: BaseGeometry) -> Day:
+    """Return the day with those of its scenes that may have pixels on the ground."""
+    return Day(day.date, tuple(s for s in day.scenes if s.footprint.intersects(ground)))
+
+
+def _ground(geobox: GeoBox) -> BaseGeometry:
+    """Return the outline of a grid in degrees, widened by what footprints leave out."""
+    return geobox.geographic_extent.geom.buffer(FOOTPRINT_MARGIN_DEG)
+
+
+def _scene_hash(scene: Scene, bands: Sequence[str]) -> str:
+    """Hash what the scene's pixels depend on; a local file that was replaced counts as new."""
+    assets = [scene.assets[band] for band in bands if band in scene.assets]
+    return input_hash(scene.id, scene.crs, assets, [_file_version(asset.href) for asset in assets])
+
+
+def _file_version(href: str) -> tuple[int, int] | None:
+    if urlsplit(href).scheme not in {"", "file"}:
+        return None
+    try:
+        status = Path(urlsplit(href).path).stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns

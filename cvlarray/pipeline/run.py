@@ -1,0 +1,100 @@
+"""A run: the stages in order. What the ledger calls done is not done again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cvlarray.cluster import Executor, InlineExecutor
+from cvlarray.config import RunConfig
+from cvlarray.errors import UnitError
+from cvlarray.pipeline.alerts import alert_units
+from cvlarray.pipeline.baseline import baseline_units, create_baseline
+from cvlarray.pipeline.execute import missing_units, run_stage
+from cvlarray.pipeline.ingest import create_cube, ingest_units
+from cvlarray.pipeline.monitor import create_detections, monitor_units
+from cvlarray.pipeline.progress import Progress
+from cvlarray.pipeline.report import report_units
+from cvlarray.pipeline.search import load_context, search_units
+from cvlarray.pipeline.units import Stage, WorkUnit
+from cvlarray.store import Ledger, Workspace, write_atomic
+
+
+def run_pipeline(
+    config: RunConfig,
+    workers: Executor,
+    progress: Progress,
+    *,
+    first: Stage = Stage.SEARCH,
+    last: Stage = Stage.REPORT,
+) -> None:
+    """Run the stages from ``first`` to ``last``; those before must be complete.
+
+    Parameters
+    ----------
+    config
+        What to run; it is written filled in to ``run.yaml`` of the workspace.
+    workers
+        Where the units of the tiled stages run; the others run in this thread.
+    progress
+        Told what happens.
+    first, last
+        Stages, both included.
+
+    Raises
+    ------
+    CvlarrayError
+        If the workspace is in use or of another run, a stage before ``first`` is incomplete, or
+        a unit fails. What was done stays done.
+    """
+    workspace = Workspace(config.workspace)
+    with workspace.lock(), Ledger(workspace.ledger) as ledger:
+        write_atomic(workspace.run_yaml, config.to_yaml())
+        if workers.dashboard_link:
+            progress.dashboard(workers.dashboard_link)
+        stages = _Stages(ledger, workers, progress, first, last)
+
+        stages.run(Stage.SEARCH, search_units(config, workspace))
+        if last == Stage.SEARCH:
+            return
+        context = load_context(config, workspace)
+        create_cube(context)
+        stages.run(Stage.INGEST, ingest_units(context))
+        if stages.reaches(Stage.BASELINE):
+            create_baseline(context)
+            stages.run(Stage.BASELINE, baseline_units(context, ledger))
+        if stages.reaches(Stage.MONITOR):
+            create_detections(context)
+            stages.run(Stage.MONITOR, monitor_units(context, ledger))
+        if stages.reaches(Stage.ALERTS):
+            stages.run(Stage.ALERTS, alert_units(context, ledger))
+        if stages.reaches(Stage.REPORT):
+            stages.run(Stage.REPORT, report_units(context, ledger))
+
+
+@dataclass(frozen=True)
+class _Stages:
+    """The part of a run that was asked for."""
+
+    ledger: Ledger
+    workers: Executor
+    progress: Progress
+    first: Stage
+    last: Stage
+
+    def reaches(self, stage: Stage) -> bool:
+        """Return whether the run goes as far as ``stage``."""
+        return list(Stage).index(stage) <= list(Stage).index(self.last)
+
+    def run(self, stage: Stage, units: Sequence[WorkUnit]) -> None:
+        """Run a stage, or check that an earlier run has completed it."""
+        if list(Stage).index(stage) >= list(Stage).index(self.first):
+            workers = self.workers if stage.is_tiled else InlineExecutor()
+            run_stage(stage, units, workers, self.ledger, self.progress)
+            return
+        missing = missing_units(units, self.ledger, stage)
+        if missing:
+            raise UnitError(
+                f"--from {self.first} needs {stage} complete, but {len(missing)} of {len(units)} "
+                f"units are missing or out of date; run from {stage}"
+            )

@@ -1,0 +1,99 @@
+"""The search stage: ask the catalogue once, keep what it said, read it into scenes."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pystac
+
+from cvlarray.catalog import load_items, save_items, search
+from cvlarray.config import RunConfig
+from cvlarray.cube import group_by_day
+from cvlarray.errors import ItemError, SearchError
+from cvlarray.pipeline.context import RunContext
+from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
+from cvlarray.sensors import Scene, read_item
+from cvlarray.store import Workspace, input_hash
+
+N_REASONS = 20
+"""Rejected items that the ledger names; the others it counts."""
+
+
+def search_units(config: RunConfig, workspace: Workspace) -> list[WorkUnit]:
+    """Return the one unit of the search.
+
+    A rerun with the same question reads the saved answer, so it works on the same items even if
+    the catalogue has changed since.
+    """
+    question = config.search, config.periods, config.region.to_geometry()
+    key = input_hash(*(part.model_dump() for part in question[:2]), question[2])
+    work = partial(search_catalog, config, workspace)
+    return [WorkUnit(Stage.SEARCH, "items", key, 0, work)]
+
+
+def search_catalog(config: RunConfig, workspace: Workspace) -> UnitOutcome:
+    """Ask the catalogue and save the items that can be read as stac-geoparquet.
+
+    Raises
+    ------
+    SearchError
+        If nothing usable is found.
+    """
+    found = search(
+        config.search.source,
+        collections=config.search.collections,
+        region=config.region.to_geometry(),
+        start=config.periods.history.start,
+        end=config.periods.monitoring.end,
+        max_cloud_cover=config.search.max_cloud_cover_percent,
+    )
+    usable: list[pystac.Item] = []
+    reasons = [f"{item.id} {item.reason}" for item in found.rejected]
+    for item in found:
+        try:
+            read_item(item)
+        except ItemError as error:
+            reasons.append(str(error))
+        else:
+            usable.append(item)
+    if not usable:
+        raise SearchError(f"none of the {len(found)} items found can be read: {reasons[0]}")
+    save_items(usable, workspace.items)
+    detail = {"n_items": len(usable), "n_rejected": len(reasons), "rejected": reasons[:N_REASONS]}
+    return UnitOutcome(n_bytes_written=workspace.items.stat().st_size, detail=detail)
+
+
+def load_context(config: RunConfig, workspace: Workspace) -> RunContext:
+    """Return the run's context from the saved items.
+
+    Raises
+    ------
+    SearchError
+        If the items don't cover the periods.
+    """
+    scenes = [read_item(item) for item in load_items(workspace.items)]
+    return context_of(config, workspace, scenes)
+
+
+def context_of(config: RunConfig, workspace: Workspace, scenes: list[Scene]) -> RunContext:
+    """Return the run's context from scenes; those between the periods are left out.
+
+    Raises
+    ------
+    SearchError
+        If the history or the monitoring period holds no scene.
+    """
+    periods = config.periods
+    for name, period in (("history", periods.history), ("monitoring", periods.monitoring)):
+        if not any(period.start <= scene.solar_day <= period.end for scene in scenes):
+            raise SearchError(
+                f"no item in the {name} period {period.start} to {period.end}; "
+                f"widen periods.{name} or search another catalogue"
+            )
+    wanted = [
+        scene
+        for scene in scenes
+        if periods.history.start <= scene.solar_day <= periods.history.end
+        or periods.monitoring.start <= scene.solar_day <= periods.monitoring.end
+    ]
+    return RunContext(config, workspace, tuple(group_by_day(wanted)))

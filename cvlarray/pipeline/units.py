@@ -1,0 +1,74 @@
+"""A work unit: one stage on one tile and a block of dates, and what became of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Stage(StrEnum):
+    """The stages of a run, in order; each is also a command."""
+
+    SEARCH = "search"
+    INGEST = "ingest"
+    BASELINE = "baseline"
+    MONITOR = "monitor"
+    ALERTS = "alerts"
+    REPORT = "report"
+
+    @property
+    def is_tiled(self) -> bool:
+        """Whether the stage is cut into tiles; the others are one unit."""
+        return self in {Stage.INGEST, Stage.BASELINE, Stage.MONITOR}
+
+
+@dataclass(frozen=True)
+class UnitOutcome:
+    """What a finished unit reports; its outputs are in place by then."""
+
+    n_bytes_read: int = 0
+    """Bytes of sources or stores that the unit asked for, decoded."""
+    n_bytes_written: int = 0
+    """Bytes that lie on disk because of this unit."""
+    unread: tuple[dict[str, str], ...] = ()
+    """Assets that stayed unreadable after all retries: scene, band, href, reason."""
+    detail: dict[str, Any] = field(default_factory=dict)
+    """What else the ledger should keep, JSON."""
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class WorkUnit:
+    """One piece of work that is done whole or not at all."""
+
+    stage: Stage
+    key: str
+    """Unique within the stage, for example ``r000c001/d2019-03-04``."""
+    input_hash: str
+    """Content hash of everything the result depends on."""
+    n_pixels: int
+    """Pixel-dates, for throughput."""
+    work: Callable[[], UnitOutcome]
+    """Does the work wherever it is called; picklable."""
+
+    @property
+    def task_key(self) -> str:
+        """Name on the Dask dashboard; Dask takes what precedes the first dash as its kind."""
+        return f"{self.stage}-{self.key}-{self.input_hash[:12]}"
+
+    def __call__(self) -> UnitOutcome:
+        """Do the work and time it."""
+        wall_start, cpu_start = time.perf_counter(), time.thread_time()
+        outcome = self.work()
+        return UnitOutcome(
+            n_bytes_read=outcome.n_bytes_read,
+            n_bytes_written=outcome.n_bytes_written,
+            unread=outcome.unread,
+            detail=outcome.detail,
+            wall_s=time.perf_counter() - wall_start,
+            cpu_s=time.thread_time() - cpu_start,
+        )
