@@ -33,3 +33,7 @@ class WorkspaceBusyError(CvlarrayError):
 
 class UnitError(CvlarrayError):
     """A work unit failed for a reason nobody foresaw; its cause is attached."""
+
+
+class MissingExtraError(CvlarrayError, ImportError):
+    """An optional package isn't installed; the message names the extra that brings it."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import shapely
@@ -14,7 +17,7 @@ from pyproj import Transformer
 from pyproj.exceptions import CRSError
 from shapely.geometry.base import BaseGeometry
 
-__all__ = ["Tile", "region_geobox", "tiles"]
+__all__ = ["Tile", "project", "region_geobox", "tiles", "transformer"]
 
 _EDGE_STEP_DEG = 0.01
 """Straight edges in degrees bend in the projection, so they are followed in steps of about 1 km."""
@@ -112,6 +115,24 @@ def tiles(geobox: GeoBox, tile_px: int) -> list[Tile]:
     ]
 
 
+@lru_cache(maxsize=128)
+def transformer(source_crs: str, target_crs: str) -> Callable[..., Any]:
+    """Return the function (x, y) -> (x, y) between two CRS, longitude before latitude.
+
+    It is kept, because making one takes PROJ some ten milliseconds; any thread may call it.
+    """
+    found: Callable[..., Any] = Transformer.from_crs(
+        source_crs, target_crs, always_xy=True
+    ).transform
+    return found
+
+
+def project(geometry: BaseGeometry, source_crs: str, target_crs: str) -> BaseGeometry:
+    """Return a geometry with its points in another CRS; its edges stay straight between them."""
+    to_target = transformer(source_crs, target_crs)
+    return shapely.transform(geometry, lambda xy: np.column_stack(to_target(*xy.T)))
+
+
 def _tile(geobox: GeoBox, row: int, col: int, tile_px: int) -> Tile:
     """Return one tile, clipped to the grid."""
     height, width = geobox.shape
@@ -141,8 +162,7 @@ def _projected_bounds(region: BaseGeometry, crs: CRS) -> tuple[float, float, flo
     if not (-180 <= left <= right <= 180 and -90 <= bottom <= top <= 90):
         raise ValueError(f"region must be in degrees (longitude, latitude), got {region.bounds}")
     edges = shapely.segmentize(region, _EDGE_STEP_DEG)
-    project = Transformer.from_crs("EPSG:4326", str(crs), always_xy=True).transform
-    bounds = shapely.transform(edges, lambda xy: np.column_stack(project(*xy.T))).bounds
+    bounds = project(edges, "EPSG:4326", str(crs)).bounds
     if not all(math.isfinite(value) for value in bounds):
         raise ValueError(f"region {region.bounds} lies where {crs} isn't defined; take another crs")
     return bounds

@@ -1,0 +1,194 @@
+"""A block of the cube: some days, a rectangle of pixels, all bands, read eagerly."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import rasterio
+import shapely
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from rasterio.features import geometry_mask
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
+
+from cvlarray.cube.align import Extent
+from cvlarray.cube.days import Day
+from cvlarray.cube.raster import GDAL_OPTIONS, Patch, read_asset
+from cvlarray.cube.variables import is_missing
+from cvlarray.errors import ReadError
+from cvlarray.grid import project
+from cvlarray.names import NOT_COVERED, READ, READ_STATUS, UNREAD, Variable
+from cvlarray.sensors import Scene, read_footprint
+
+logger = logging.getLogger(__name__)
+
+FOOTPRINT_MARGIN_DEG = 0.01
+"""Catalogues simplify footprints by up to some hundred metres; about 1 km is on the safe side."""
+
+
+@dataclass(frozen=True)
+class UnreadAsset:
+    """A file that could not be read after all retries."""
+
+    scene_id: str
+    band: str
+    href: str
+    """Unsigned; empty if the Item doesn't have the band at all."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """What was read."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    """Raw values (time, y, x) by variable name, ``read_status`` among them."""
+    unread: Sequence[UnreadAsset] = ()
+    """Files that could not be read. Their scenes are missing from the block in all bands."""
+
+
+class BlockLoader(Protocol):
+    """Reads a block; picklable, runs in any thread or process."""
+
+    def __call__(self, days: Sequence[Day], geobox: GeoBox, variables: Sequence[Variable]) -> Block:
+        """Return all ``variables`` of ``days`` on ``geobox``."""
+
+
+def read_block(days: Sequence[Day], geobox: GeoBox, variables: Sequence[Variable]) -> Block:
+    """Read a block straight from the files with rasterio, each file once.
+
+    On grids whose pixel edges coincide pixels are copied, repeated (20 m on 10 m) or merged; on
+    any other grid they are interpolated, by a rule that doesn't depend on the block's size. In
+    each band the first scene of a day wins where it has data; a file is not read where an earlier
+    scene left nothing missing. A scene with a broken file is left out whole, in every band.
+
+    Parameters
+    ----------
+    days
+        Time slices, from `group_by_day`.
+    geobox
+        North-up grid of the block.
+    variables
+        From `cube_variables`.
+
+    Returns
+    -------
+    Arrays of shape (len(days), *geobox.shape). ``read_status`` is 1 where a scene was read,
+    2 where data is missing in some band and the footprint of a broken scene lies, else 0.
+    """
+    shape = (len(days), *geobox.shape)
+    status = np.full(shape, NOT_COVERED, READ_STATUS.dtype)
+    bands = [variable for variable in variables if variable.name != READ_STATUS.name]
+    arrays = {band.name: np.full(shape, band.fill_value, band.dtype) for band in bands}
+    ground = _ground(geobox)
+    unread: list[UnreadAsset] = []
+    with rasterio.Env(**GDAL_OPTIONS):
+        for index, day in enumerate(days):
+            layers = {name: array[index] for name, array in arrays.items()}
+            scenes = [scene for scene in day.scenes if scene.footprint.intersects(ground)]
+            unread += _read_day(scenes, geobox, bands, layers, status[index])
+    for asset in unread:
+        logger.warning("unread: %s %s: %s", asset.scene_id, asset.band, asset.reason)
+    return Block({**arrays, READ_STATUS.name: status}, tuple(unread))
+
+
+def _read_day(
+    scenes: Sequence[Scene],
+    geobox: GeoBox,
+    bands: Sequence[Variable],
+    layers: Mapping[str, NDArray[Any]],
+    status: NDArray[np.uint8],
+) -> list[UnreadAsset]:
+    """Mosaic the scenes of a day into its layers, and tell the files that are broken."""
+    unread: list[UnreadAsset] = []
+    broken_ground = np.zeros(geobox.shape, bool)
+    is_first = True
+    for scene in scenes:
+        broken = _read_scene(scene, geobox, bands, layers, status, is_first=is_first)
+        if not broken:
+            is_first = False
+            continue
+        ground = _rasterised(scene.footprint, geobox)
+        if ground.any():
+            broken_ground |= ground
+            unread += broken
+    if unread:
+        for band in bands:
+            status[broken_ground & is_missing(layers[band.name], band)] = UNREAD
+    return unread
+
+
+def _read_scene(
+    scene: Scene,
+    geobox: GeoBox,
+    bands: Sequence[Variable],
+    layers: Mapping[str, NDArray[Any]],
+    status: NDArray[np.uint8],
+    *,
+    is_first: bool,
+) -> list[UnreadAsset]:
+    """Add a scene to the layers of its day; if a file of it is broken, add nothing."""
+    patches: dict[str, Patch] = {}
+    unread: list[UnreadAsset] = []
+    for band in bands:
+        missing = None if is_first else _missing_extent(layers[band.name], band)
+        if missing == NOTHING:
+            continue
+        asset = scene.assets.get(band.name)
+        if asset is None:
+            unread.append(UnreadAsset(scene.id, band.name, "", "the Item has no such asset"))
+            continue
+        try:
+            patches[band.name] = read_asset(
+                asset, scene.crs, geobox, band, layers[band.name], missing
+            )
+        except ReadError as error:
+            unread.append(UnreadAsset(scene.id, band.name, asset.href, str(error)))
+    if unread:
+        for band in bands:
+            if band.name in patches:
+                patches[band.name].undo(layers[band.name], band)
+        return unread
+    for patch in patches.values():
+        status[patch.extent][patch.is_covered] = READ
+    return []
+
+
+NOTHING: Extent = (slice(0, 0), slice(0, 0))
+
+
+def _missing_extent(layer: NDArray[Any], variable: Variable) -> Extent:
+    """Return the rows and columns outside which nothing is missing."""
+    missing = is_missing(layer, variable)
+    rows = np.flatnonzero(missing.any(axis=1))
+    if rows.size == 0:
+        return NOTHING
+    cols = np.flatnonzero(missing.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
+
+
+def _ground(geobox: GeoBox) -> BaseGeometry:
+    """Return the block's outline in longitude and latitude, with a margin."""
+    outline = shapely.segmentize(shapely.box(*geobox.boundingbox.bbox), _edge_step(geobox))
+    in_degrees = project(outline, str(geobox.crs), "EPSG:4326")
+    return read_footprint(mapping(in_degrees)).buffer(FOOTPRINT_MARGIN_DEG)
+
+
+def _rasterised(footprint: BaseGeometry, geobox: GeoBox) -> NDArray[np.bool_]:
+    """Return which pixels of the block a footprint (EPSG:4326) touches."""
+    edges = shapely.segmentize(footprint, FOOTPRINT_MARGIN_DEG)
+    outline = project(edges, "EPSG:4326", str(geobox.crs))
+    touched: NDArray[np.bool_] = geometry_mask(
+        [mapping(outline)], geobox.shape, geobox.affine, all_touched=True, invert=True
+    )
+    return touched
+
+
+def _edge_step(geobox: GeoBox) -> float:
+    """Return the length of the pieces in which the block's edges are projected [CRS units]."""
+    return float(max(geobox.shape)) * abs(geobox.affine.a) / 8

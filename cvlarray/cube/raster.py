@@ -1,0 +1,335 @@
+"""Read one band of one scene onto a block: open the file once, check it, read one window."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from pyproj import CRS
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window
+
+from cvlarray.cube import warp
+from cvlarray.cube.align import Alignment, Extent, align
+from cvlarray.cube.variables import is_missing
+from cvlarray.errors import ReadError
+from cvlarray.names import Variable
+from cvlarray.sensors import Asset, Quantity, to_dn
+
+GDAL_OPTIONS = {
+    # A folder listing per file costs a request and finds nothing that belongs to a COG.
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_HTTP_CONNECTTIMEOUT": "20",
+    "GDAL_HTTP_TIMEOUT": "120",
+    "GDAL_HTTP_MAX_RETRY": "2",
+    "GDAL_HTTP_RETRY_DELAY": "0.5",
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+}
+"""For the reading thread only. CPL_VSIL_CURL_USE_HEAD stays on: off, GDAL fetches whole files."""
+
+DRIVERS = ("GTiff", "COG", "JP2OpenJPEG")
+"""What a scene's file may be; a VRT or a web page is not one."""
+
+RETRY_AFTER_S = (0.1, 0.4)
+"""Waits before the second and the third try of a file."""
+
+_INT16_MAX = 32767
+
+
+@dataclass(frozen=True)
+class Patch:
+    """What reading one file changed in a layer."""
+
+    extent: Extent
+    """Rows and columns of the block that were read."""
+    is_covered: NDArray[np.bool_] | bool
+    """Which pixels of the extent lie in the file."""
+    was_missing: NDArray[np.bool_] | bool
+    """Which pixels of the extent had no data before, and have the file's now."""
+
+    def undo(self, layer: NDArray[Any], variable: Variable) -> None:
+        """Make the pixels missing again."""
+        np.copyto(layer[self.extent], variable.fill_value, where=self.was_missing)
+
+
+def read_asset(
+    asset: Asset,
+    crs: str | None,
+    geobox: GeoBox,
+    variable: Variable,
+    layer: NDArray[Any],
+    missing: Extent | None,
+) -> Patch:
+    """Fill the pixels of a layer that are missing from a file, as far as it reaches.
+
+    Call it within ``rasterio.Env(**GDAL_OPTIONS)``.
+
+    Parameters
+    ----------
+    asset
+        The file; tried again after `RETRY_AFTER_S` where it can't be read.
+    crs
+        What the catalogue says the file's CRS is.
+    geobox
+        North-up grid of the block.
+    variable
+        Dtype and fill of the layer.
+    layer
+        (y, x) of the block, written.
+    missing
+        Part of the block outside which nothing is missing; None if nothing has been read yet.
+
+    Returns
+    -------
+    What was changed.
+
+    Raises
+    ------
+    ReadError
+        If the file is missing, truncated, no raster, has several bands, or lies elsewhere than
+        the catalogue says. The layer is then as it was.
+    """
+    for wait in (*RETRY_AFTER_S, None):
+        try:
+            return _read_once(asset, crs, geobox, variable, layer, missing)
+        except (RasterioError, OSError, NotGeoreferencedWarning) as error:
+            if missing is None:
+                layer[...] = variable.fill_value
+            if wait is None:
+                raise ReadError(_reason(error)) from error
+            time.sleep(wait)
+    raise AssertionError("the last try returns or raises")
+
+
+def _read_once(
+    asset: Asset,
+    crs: str | None,
+    geobox: GeoBox,
+    variable: Variable,
+    layer: NDArray[Any],
+    missing: Extent | None,
+) -> Patch:
+    """Read a file once; what rasterio raises passes through."""
+    with _opened(asset, crs) as dataset:
+        file_crs = _crs_text(dataset.crs.to_wkt())
+        asset = _with_nodata(asset, dataset)
+        alignment = None
+        if _same_crs(file_crs, str(geobox.crs)):
+            alignment = align(dataset.transform, dataset.shape, geobox)
+        if alignment is None:
+            extent = missing or _whole(geobox)
+            values, is_covered = _read_warped(dataset, file_crs, geobox, extent, asset, variable)
+            return _merge(layer, values, Patch(extent, is_covered, missing is None), variable)
+        extent = _intersection(alignment.covered(geobox), missing or _whole(geobox))
+        patch = Patch(extent, is_covered=True, was_missing=missing is None)
+        if _is_empty(extent):
+            return patch
+        if missing is None and alignment.repeat == alignment.reduce == 1:
+            _read_values(dataset, alignment.source(extent), asset, variable, layer[extent])
+            return patch
+        values = _read_aligned(dataset, alignment, extent, asset, variable)
+        return _merge(layer, values, patch, variable)
+
+
+def _merge(layer: NDArray[Any], values: NDArray[Any], patch: Patch, variable: Variable) -> Patch:
+    """Put values where nothing was before."""
+    if patch.was_missing is True:
+        layer[patch.extent] = values
+        return patch
+    was_missing = is_missing(layer[patch.extent], variable)
+    np.copyto(layer[patch.extent], values, where=was_missing)
+    return replace(patch, was_missing=was_missing)
+
+
+@contextmanager
+def _opened(asset: Asset, crs: str | None) -> Iterator[rasterio.DatasetReader]:
+    """Open a file and hold it against what the catalogue says."""
+    with rasterio.open(asset.href) as dataset:
+        if dataset.driver not in DRIVERS:
+            raise ReadError(f"is {dataset.driver}, expected a GeoTIFF")
+        if dataset.count != 1:
+            raise ReadError(f"has {dataset.count} bands, expected 1")
+        if dataset.crs is None:
+            raise ReadError("has no CRS")
+        transform = dataset.transform
+        if not all(map(math.isfinite, transform[:6])) or transform.determinant == 0:
+            raise ReadError(f"has no usable geotransform, got {tuple(transform[:6])}")
+        if asset.shape and asset.shape != dataset.shape:
+            raise ReadError(f"is {dataset.shape} pixels, the catalogue says {asset.shape}")
+        if asset.transform and not _same_place(transform, asset.transform):
+            said = tuple(asset.transform)
+            raise ReadError(f"lies at {tuple(transform[:6])}, the catalogue says {said}")
+        if crs and not _same_crs(_crs_text(dataset.crs.to_wkt()), crs):
+            raise ReadError(
+                f"is in {_crs_text(dataset.crs.to_wkt())[:60]}, the catalogue says {crs}"
+            )
+        yield dataset
+
+
+def _same_place(transform: Affine, said: tuple[float, ...]) -> bool:
+    """Whether two geotransforms differ by less than a hundredth of a pixel."""
+    pixel = max(abs(transform.a), abs(transform.b))
+    corners = zip(transform[:6], said, strict=True)
+    return all(abs(one - other) < 0.01 * pixel for one, other in corners) and math.isclose(
+        transform.a, said[0], rel_tol=1e-6
+    )
+
+
+@lru_cache(maxsize=256)
+def _crs_text(wkt: str) -> str:
+    """Return ``EPSG:…`` where a file's CRS is known to be that, else its WKT."""
+    epsg = CRS.from_wkt(wkt).to_epsg()
+    return f"EPSG:{epsg}" if epsg else wkt
+
+
+@lru_cache(maxsize=256)
+def _same_crs(one: str, other: str) -> bool:
+    """Whether two texts name the same CRS."""
+    return one == other or CRS(one).equals(CRS(other), ignore_axis_order=True)
+
+
+def _with_nodata(asset: Asset, dataset: rasterio.DatasetReader) -> Asset:
+    """Return the asset with the file's own nodata, if it has one."""
+    nodata = dataset.nodata
+    return asset if nodata is None or nodata == asset.nodata else replace(asset, nodata=nodata)
+
+
+def _read_aligned(
+    dataset: rasterio.DatasetReader,
+    alignment: Alignment,
+    extent: Extent,
+    asset: Asset,
+    variable: Variable,
+) -> NDArray[Any]:
+    """Read a part of the block, each file pixel repeated or squares of them merged."""
+    rows, cols = alignment.source(extent)
+    values = np.empty((rows.stop - rows.start, cols.stop - cols.start), variable.dtype)
+    _read_values(dataset, (rows, cols), asset, variable, values)
+    if alignment.reduce > 1:
+        return warp.shrink(values, alignment.reduce, asset, variable)
+    if alignment.repeat == 1:
+        return values
+    repeated = np.repeat(np.repeat(values, alignment.repeat, axis=1), alignment.repeat, axis=0)
+    return repeated[alignment.crop(extent)]
+
+
+def _read_warped(
+    dataset: rasterio.DatasetReader,
+    crs: str,
+    geobox: GeoBox,
+    extent: Extent,
+    asset: Asset,
+    variable: Variable,
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Read a part of the block by interpolation; also return where the file covers it."""
+    factor = _reduction(dataset.transform, geobox, asset)
+    a, b, c, d, e, f = dataset.transform[:6]
+    coarse = Affine(a * factor, b * factor, c, d * factor, e * factor, f)
+    height, width = (length / factor for length in dataset.shape)
+    lattice = warp.lattice(crs, coarse, geobox)
+    rows, cols = lattice.source(extent, (math.ceil(height), math.ceil(width)))
+    size = (rows.stop - rows.start, cols.stop - cols.start)
+    values = np.full((size[0] * factor, size[1] * factor), variable.fill_value, variable.dtype)
+    window = tuple(
+        slice(part.start * factor, min(part.stop * factor, length))
+        for part, length in zip((rows, cols), dataset.shape, strict=True)
+    )
+    inner = values[: window[0].stop - window[0].start, : window[1].stop - window[1].start]
+    if inner.size:
+        _read_values(dataset, (window[0], window[1]), asset, variable, inner)
+    if factor > 1:
+        values = warp.shrink(values, factor, asset, variable)
+    origin = rows.start, cols.start
+    resampled = warp.resample(values, origin, lattice, extent, asset, variable)
+    return resampled, warp.covered(lattice, (height, width), extent)
+
+
+def _reduction(transform: Affine, geobox: GeoBox, asset: Asset) -> int:
+    """Return how many file pixels to merge first, so that none is passed over."""
+    if asset.resampling == "nearest":
+        return 1
+    file_px = math.sqrt(abs(transform.determinant))
+    in_metres = geobox.crs is not None and geobox.crs.projected and file_px > 0.1
+    return max(1, math.floor(geobox.affine.a / file_px + 0.01)) if in_metres else 1
+
+
+def _read_values(
+    dataset: rasterio.DatasetReader,
+    window: Extent,
+    asset: Asset,
+    variable: Variable,
+    out: NDArray[Any],
+) -> None:
+    """Read a window of a file into ``out`` as canonical values, the variable's fill where missing.
+
+    Where GDAL's own conversion to int16 loses nothing, it saves a copy of the file's DN.
+    """
+    where = Window.from_slices(*window)
+    if _fits_int16(dataset, asset):
+        dataset.read(1, window=where, out=out)
+        if asset.quantity is Quantity.CLASSES or out.max() < _INT16_MAX:
+            _recode(out, asset, variable)
+            return
+    values = dataset.read(1, window=where)
+    out[...] = to_dn(values, asset)
+    if asset.quantity is Quantity.CLASSES:
+        _recode(out, asset, variable)
+
+
+def _fits_int16(dataset: rasterio.DatasetReader, asset: Asset) -> bool:
+    """Whether DN may be read as int16 at once and the offset added in place."""
+    if asset.quantity is Quantity.CLASSES:
+        return True
+    return (
+        asset.quantity is Quantity.REFLECTANCE
+        and dataset.dtypes[0] in ("uint8", "uint16")
+        and asset.scale == 1
+        and -_INT16_MAX <= asset.offset_dn <= 0
+        and (asset.nodata is None or 0 <= asset.nodata < _INT16_MAX)
+    )
+
+
+def _recode(out: NDArray[Any], asset: Asset, variable: Variable) -> None:
+    """Add the offset, and put the variable's fill where the file has its nodata."""
+    missing = None if asset.nodata is None else out == asset.nodata
+    if asset.offset_dn:
+        out += out.dtype.type(asset.offset_dn)
+    if missing is not None and asset.nodata != variable.fill_value:
+        out[missing] = variable.fill_value
+
+
+def _whole(geobox: GeoBox) -> Extent:
+    height, width = geobox.shape
+    return slice(0, height), slice(0, width)
+
+
+def _intersection(one: Extent, other: Extent) -> Extent:
+    rows, cols = (
+        slice(max(a.start, b.start), max(a.start, b.start, min(a.stop, b.stop)))
+        for a, b in zip(one, other, strict=True)
+    )
+    return rows, cols
+
+
+def _is_empty(extent: Extent) -> bool:
+    return any(part.stop <= part.start for part in extent)
+
+
+def _reason(error: Exception) -> str:
+    """Return an error's deepest cause in one line, without the query of a signed URL."""
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    text = " ".join(str(cause).split()) or type(cause).__name__
+    return re.sub(r"\?[^\s'\"]*", "?...", text)
