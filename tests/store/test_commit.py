@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cvlarray.store import Ledger, Workspace
+from cvlarray.store import Ledger, LedgerRow, Workspace
 
 from . import commit_worker as worker
 
@@ -93,6 +93,26 @@ def test_a_unit_that_is_done_is_not_written_again(tmp_path: Path) -> None:
     times = {path: path.stat().st_mtime_ns for path in workspace.cube.rglob("*")}
     worker.run(workspace, "first")
     assert {path: path.stat().st_mtime_ns for path in workspace.cube.rglob("*")} == times
+
+
+def test_inputs_taken_back_after_a_crash_are_not_believed_to_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The crash comes between a unit's data and its row: the row of the old data must be gone."""
+    workspace = Workspace(tmp_path)
+    worker.run(workspace, "first")
+
+    def crash(ledger: Ledger, row: LedgerRow) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "record", crash)
+        with pytest.raises(KeyboardInterrupt):
+            worker.run(workspace, "second")
+    assert worker.wrong_units(workspace, ("first", "second")) == []
+    worker.run(workspace, "first")
+    assert worker.wrong_units(workspace, ("first",)) == []
+    assert _n_done(workspace) == len(list(worker.units()))
 
 
 @dataclass(frozen=True)
