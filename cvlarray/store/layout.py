@@ -38,6 +38,7 @@ def create_store(  # noqa: PLR0913 - the whole layout in one call, each part by 
     chunk_px: int,
     time_shard: int,
     coords: Mapping[str, Sequence[str]] | None = None,
+    attrs: Mapping[str, Any] | None = None,
     fingerprint: Mapping[str, Any] | None = None,
 ) -> None:
     """Make a store, or make sure that the one there is the same.
@@ -63,6 +64,8 @@ def create_store(  # noqa: PLR0913 - the whole layout in one call, each part by 
         Dates in a shard and in an inner chunk.
     coords
         Names along each further dimension, which is never split.
+    attrs
+        Attributes that readers need to understand the pixels, as JSON; part of the fingerprint.
     fingerprint
         What the pixels depend on, as JSON; the layout itself is added to it.
 
@@ -79,7 +82,10 @@ def create_store(  # noqa: PLR0913 - the whole layout in one call, each part by 
     chunk = {"time": time_shard, "y": chunk_px, "x": chunk_px}
     _check_layout(geobox, variables, coords, seconds, shard, chunk)
     layout = _identity(geobox, variables, coords, shard, chunk)
-    identity = _as_json({"has_time": seconds is not None, **layout, **(fingerprint or {})})
+    attrs = attrs or {}
+    identity = _as_json(
+        {"has_time": seconds is not None, **layout, **attrs, **(fingerprint or {})}
+    )
 
     remove_leftovers(path)
     if path.exists():
@@ -88,7 +94,7 @@ def create_store(  # noqa: PLR0913 - the whole layout in one call, each part by 
             _add_times(path, seconds)
         return
     template = _template(geobox, seconds, variables, coords)
-    template.attrs = {"Conventions": "CF-1.11", FINGERPRINT: json.dumps(identity)}
+    template.attrs = {**attrs, "Conventions": "CF-1.11", FINGERPRINT: json.dumps(identity)}
     _write_template(path, template, _encoding(template, variables, shard, chunk))
 
 

@@ -66,13 +66,16 @@ def write_region(
     )
 
 
-def open_raw(path: Path) -> xr.Dataset:
-    """Open a store lazily as it is stored: integers neither scaled nor masked, one chunk a shard.
+def open_raw(path: Path, *, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
+    """Open a store lazily as it is stored: integers neither scaled nor masked.
 
     Parameters
     ----------
     path
         Store made by `create_store`.
+    chunks
+        Length of the Dask chunks along some dimensions; best a multiple of the store's inner
+        chunks, which are what is decoded at once. A shard where not given.
 
     Returns
     -------
@@ -86,10 +89,10 @@ def open_raw(path: Path) -> xr.Dataset:
         If `path` is not such a store.
     """
     metadata = read_metadata(path)
-    chunks = {dim: n for array in metadata.arrays.values() for dim, n in array.shard.items()}
+    shards = {dim: n for array in metadata.arrays.values() for dim, n in array.shard.items()}
     dataset: xr.Dataset = xr.open_zarr(
         path,
-        chunks=chunks,
+        chunks={**shards, **(chunks or {})},
         consolidated=True,
         mask_and_scale=False,
         decode_times=dict.fromkeys(metadata.arrays, False) | {"time": True},

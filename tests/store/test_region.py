@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,22 @@ def test_one_variable_leaves_the_others_alone(path: Path) -> None:
     write_region(path, _values(1)[["scl"]], **WHOLE)
     expected = _values(0).assign(scl=_values(1)["scl"])
     _assert_equal(path, expected)
+
+
+def test_threads_write_side_by_side_where_they_have_no_shard_in_common(path: Path) -> None:
+    dataset = _values(0)
+    starts = [(t, y, x) for t in range(0, 5, 2) for y in range(0, 27, 8) for x in range(0, 20, 8)]
+
+    def write(start: tuple[int, int, int]) -> None:
+        region = {
+            dim: slice(begin, min(begin + SHARD[dim], SIZES[dim]))
+            for dim, begin in zip(SIZES, start, strict=True)
+        }
+        write_region(path, dataset.isel(region), **region)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, starts))
+    _assert_equal(path, dataset)
 
 
 def test_it_starts_no_thread_and_changes_no_setting(
