@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from cvlarray.config.problem import problem
 from cvlarray.config.section import Section
@@ -18,6 +18,9 @@ SCL_VALUES = dict(zip(SCL.attrs["flag_meanings"].split(), SCL.attrs["flag_values
 """Sentinel-2's scene classes by name."""
 
 SclClass = Annotated[str, OneOf(name for name, value in SCL_VALUES.items() if value)]
+FOREST_FEATURE = "ndvi"
+"""What `cvlarray.baseline.is_forest` looks at."""
+
 FeatureName = Annotated[str, OneOf(FEATURES)]
 
 
@@ -51,18 +54,27 @@ class BaselineConfig(Section):
     harmonic_order: int = Field(
         default=2, ge=0, le=4, description="Annual harmonics beside level and trend, 0 to 4."
     )
-    min_observations: int = Field(
-        default=12,
-        ge=4,
+    min_observations: int | None = Field(
+        default=None,
+        ge=3,
         le=10000,
-        description="Clear observations a pixel needs in the history, 4 to 10000; more "
-        "than the 2 + 2 × harmonic_order coefficients.",
+        description="Clear observations a pixel needs in the history, 3 to 10000 and more than the "
+        "2 + 2 × harmonic_order coefficients; null: twice the coefficients.",
     )
+
+    @field_validator("features")
+    @classmethod
+    def _tells_forest(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise problem("", "each feature once", list(value))
+        if FOREST_FEATURE not in value:
+            raise problem("", f"{FOREST_FEATURE} too, which tells where forest stood", list(value))
+        return value
 
     @model_validator(mode="after")
     def _has_enough_observations(self) -> Self:
         n_coefficients = 2 + 2 * self.harmonic_order
-        if self.min_observations <= n_coefficients:
+        if self.min_observations is not None and self.min_observations <= n_coefficients:
             expected = f"more than the model's {n_coefficients} coefficients"
             raise problem("min_observations", expected, self.min_observations)
         return self

@@ -169,6 +169,10 @@ def mistakes() -> dict[tuple[str, str], str]:
         ): '9: cube.bands: expected each band once, got ["red", "red", "scl"]',
         ("name: x", "name: x\nbaseline: {harmonic_order: 4, min_observations: 10}"): "2: "
         "baseline.min_observations: expected more than the model's 10 coefficients, got 10",
+        (
+            "name: x",
+            "name: x\nbaseline: {features: [red]}",
+        ): '2: baseline.features: expected ndvi too, which tells where forest stood, got ["red"]',
         # cluster
         (
             "name: x",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cvlarray.baseline import is_forest
 from cvlarray.config import LocalCluster, SchedulerAddress, Threads, load_config
+from cvlarray.config.detection import FOREST_FEATURE
 from cvlarray.errors import ConfigError
 from cvlarray.features import bands_of
 from cvlarray.kernels.detectors import Consecutive
@@ -141,6 +144,10 @@ class TestMasking:
 
 
 class TestFeatures:
+    def test_forest_is_told_by_what_the_baseline_looks_at(self) -> None:
+        default = inspect.signature(is_forest).parameters["feature"].default
+        assert default == FOREST_FEATURE
+
     def test_a_band_may_be_stood_in_for(self, write: Write, minimal: str) -> None:
         text = minimal.replace("[red, nir, scl]", "[red, nir08, swir16, scl]")
         config = load_config(write(text + "baseline: {features: [ndvi, ndmi]}\n"))
