@@ -155,7 +155,8 @@ def test_catalog_written_by_pystac_with_nested_folders(tmp_path: Path) -> None:
 
 def test_item_collection_and_single_item(tmp_path: Path, catalog: Path) -> None:
     path = tmp_path / "items.json"
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": ITEMS}))
+    twice = [*ITEMS, ITEMS[0]]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": twice}))
     assert ids(july(path)) == ids(july(catalog))
     assert ids(july(catalog.parent / "sentinel-2-l2a" / "d-later.json")) == ["d-later"]
 
@@ -187,11 +188,12 @@ def test_dates_are_solar_days(tmp_path: Path) -> None:
 def test_region_across_the_antimeridian(tmp_path: Path) -> None:
     fiji = Polygon([(179, -18), (-179, -18), (-179, -17), (179, -17)])
     raw = item("fiji", footprint=fiji) | {"bbox": [179, -18, -179, -17]}
-    path = write_catalog(tmp_path / "c", [raw, item("atlantic", footprint=box(-1, -18, 1, -17))])
-    save_items([pystac.Item.from_dict(raw, migrate=False)], tmp_path / "i.parquet")
+    near = item("near", footprint=box(178, -18, 179.6, -17))
+    path = write_catalog(tmp_path / "c", [raw, near])
+    save_items([stac(raw), stac(near)], tmp_path / "i.parquet")
     for source in (path, tmp_path / "i.parquet"):
-        for side in (179.5, -179.5):
-            assert ids(july(source, region=Point(side, -17.5))) == ["fiji"]
+        assert ids(july(source, region=Point(-179.5, -17.5))) == ["fiji"]
+        assert ids(july(source, region=Point(179.5, -17.5))) == ["fiji", "near"]
     with pytest.raises(SearchError, match="is outside every item"):
         july(tmp_path / "i.parquet", region=Point(0, -17.5))
 
@@ -294,21 +296,23 @@ def test_unusable_items_are_reported_and_cost_no_other(tmp_path: Path) -> None:
     assert "does not exist" in reasons["gone.json"]
 
 
-def test_geoparquet_row_without_geometry_is_reported(tmp_path: Path) -> None:
+def test_geoparquet_rows_without_geometry_or_box_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "items.parquet"
-    raw = [item("good"), item("bad")]
-    rustac.write_sync(str(path), raw, format="geoparquet")
-    table = pq.read_table(path)
-    wkb = table["geometry"].to_pylist()
-    at = table["id"].to_pylist().index("bad")
-    wkb[at] = None
-    column = table.column_names.index("geometry")
-    table = table.set_column(column, "geometry", pa.array(wkb, pa.binary()))
-    pq.write_table(table.replace_schema_metadata(pq.read_metadata(path).metadata), path)
+    rustac.write_sync(
+        str(path), [item("good"), item("nowhere"), item("no-box")], format="geoparquet"
+    )
+    table, metadata = pq.read_table(path), pq.read_metadata(path).metadata
+    for name, gone in (("geometry", "nowhere"), ("bbox", "no-box")):
+        values = table[name].to_pylist()
+        values[table["id"].to_pylist().index(gone)] = None
+        column = pa.array(values, table[name].type)
+        table = table.set_column(table.column_names.index(name), name, column)
+    pq.write_table(table.replace_schema_metadata(metadata), path)
     result = july(path)
     assert ids(result) == ["good"]
-    assert [(r.id, r.reason) for r in result.rejected] == [("bad", "has no geometry")]
-    with pytest.raises(SearchError, match="item bad has no geometry"):
+    reasons = {rejected.id: rejected.reason for rejected in result.rejected}
+    assert reasons == {"nowhere": "has no geometry", "no-box": "has no bbox"}
+    with pytest.raises(SearchError, match="item nowhere has no geometry"):
         load_items(path)
 
 

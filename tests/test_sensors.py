@@ -417,6 +417,11 @@ def test_two_halves_of_a_tile_are_no_duplicates() -> None:
     assert ids(newest_baseline([whole, *halves])) == ["w", "e"]
 
 
+def test_same_baseline_twice_stays_for_footprints_may_be_of_the_whole_tile() -> None:
+    halves = [processing("north", "02.14"), processing("south", "02.14")]
+    assert ids(newest_baseline(halves)) == ["north", "south"]
+
+
 def test_other_passes_are_no_duplicates() -> None:
     first = processing("a", "02.14")
     later = processing("b", "05.00", **{"s2:datatake_id": "GS2A_20240706T145731_047071_N05.00"})
