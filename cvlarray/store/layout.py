@@ -83,9 +83,7 @@ def create_store(  # noqa: PLR0913 - the whole layout in one call, each part by 
     _check_layout(geobox, variables, coords, seconds, shard, chunk)
     layout = _identity(geobox, variables, coords, shard, chunk)
     attrs = attrs or {}
-    identity = _as_json(
-        {"has_time": seconds is not None, **layout, **attrs, **(fingerprint or {})}
-    )
+    identity = _as_json({"has_time": seconds is not None, **layout, **attrs, **(fingerprint or {})})
 
     remove_leftovers(path)
     if path.exists():

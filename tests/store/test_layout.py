@@ -138,6 +138,15 @@ def test_a_geographic_grid(path: Path, make_cube: Make) -> None:
         assert cube["x"].attrs["units"] == "degrees_east"
 
 
+def test_attributes_are_the_stores_and_part_of_its_fingerprint(path: Path, make_cube: Make) -> None:
+    make_cube(path, attrs={"harmonic_order": 2, "time_span_days": 1095.5})
+    with xr.open_zarr(path) as cube:
+        assert cube.attrs["harmonic_order"] == 2
+        assert cube.attrs["time_span_days"] == 1095.5
+    with pytest.raises(StoreError, match="harmonic_order is 2 there and 3 here"):
+        make_cube(path, attrs={"harmonic_order": 3, "time_span_days": 1095.5})
+
+
 def test_shards_chunks_and_compression(path: Path, make_cube: Make) -> None:
     make_cube(path)
     group = zarr.open_group(path, mode="r")

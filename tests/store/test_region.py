@@ -270,6 +270,13 @@ def test_open_raw_is_lazy_has_a_chunk_a_shard_and_stable_keys(
     assert dask.base.tokenize(raw) == dask.base.tokenize(again)
 
 
+def test_open_raw_takes_other_chunks(path: Path) -> None:
+    write_region(path, _values(0), **WHOLE)
+    raw = open_raw(path, chunks={"y": 4, "x": 20})
+    assert raw["red"].chunks == ((2, 2, 1), (4, 4, 4, 4, 4, 4, 3), (20,))
+    np.testing.assert_array_equal(raw["red"], _values(0)["red"])
+
+
 def test_open_raw_refuses_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="is not a Zarr v3 store"):
         open_raw(tmp_path / "absent.zarr")
