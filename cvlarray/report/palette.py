@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TypeAlias
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 Stops: TypeAlias = Sequence[str]
 
-DATE_STOPS: Stops = ("#ffe45c", "#ffab40", "#f4605a", "#c63d96", "#7a4ddb")
+DATE_STOPS: Stops = ("#ffe45c", "#ffab40", "#f4605a", "#c63d96", "#6b3fd4")
 """Early to late: falls in lightness all the way, so that it reads without hue, and stands out on
 forest, soil and water alike."""
 
@@ -19,7 +20,7 @@ GAP_STOPS: Stops = ("#f3ecdc", "#e0bf8c", "#b8714f", "#6e2f45", "#2b1331")
 
 NEVER_CLEAR = "#8a8f98"
 UNDATED = "#9aa0a6"
-_DARK_INK, _LIGHT_INK = "#1b1b1b", "#ffffff"
+_DARK_INK, _LIGHT_INK = "#000000", "#ffffff"
 
 
 def rgb(colour: str) -> npt.NDArray[np.float64]:
@@ -41,6 +42,7 @@ def hex_colour(channels: npt.ArrayLike) -> str:
     return "#" + "".join(f"{int(channel):02x}" for channel in np.asarray(channels))
 
 
+@cache
 def date_colour(fraction: float) -> str:
     """Return the colour of a date at ``fraction`` (0 earliest, 1 latest)."""
     return hex_colour(ramp(fraction, DATE_STOPS))
@@ -53,6 +55,7 @@ def relative_luminance(colour: str) -> float:
     return float(linear @ np.array([0.2126, 0.7152, 0.0722]))
 
 
+@cache
 def ink_on(colour: str) -> str:
     """Return dark or light ink, whichever contrasts more with ``colour``."""
     luminance = relative_luminance(colour)

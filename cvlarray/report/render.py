@@ -70,21 +70,18 @@ def render_report(inputs: ReportInputs) -> str:
     """
     alerts = ranked(inputs.alerts)
     listed = entries(alerts)
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            inputs=inputs,
-            script_hash=_script_hash(),
-            entries=listed[: inputs.limits.rows],
-            n_alerts=len(listed),
-            cards=[_card(entry, inputs) for entry in listed[: inputs.limits.cards]],
-            **_summary_part(alerts, listed),
-            **_map_part(inputs, alerts, listed),
-            **_time_part(inputs, alerts),
-            **_observability_part(inputs),
-            **_run_part(inputs),
-        )
+    template = _environment().get_template("page.html.j2")
+    return template.render(
+        inputs=inputs,
+        script_hash=_script_hash(),
+        entries=listed[: inputs.limits.rows],
+        n_alerts=len(listed),
+        cards=[_card(entry, inputs) for entry in listed[: inputs.limits.cards]],
+        **_summary_part(alerts, listed),
+        **_map_part(inputs, alerts, listed),
+        **_time_part(inputs, alerts),
+        **_observability_part(inputs),
+        **_run_part(inputs),
     )
 
 

@@ -85,10 +85,12 @@ function zoomable(view) {
     view.classList.add("dragged");
     show();
   });
-  window.addEventListener("pointerup", () => {
-    last = null;
-    view.classList.remove("dragged");
-  });
+  for (const end of ["pointerup", "pointercancel"]) {
+    window.addEventListener(end, () => {
+      last = null;
+      view.classList.remove("dragged");
+    });
+  }
   /* The end of a drag is no click on the alert under it. */
   view.addEventListener("click", (event) => {
     if (event.detail > 0 && moved > 4) event.preventDefault();
