@@ -26,10 +26,13 @@ class Future(Protocol):
 class Executor(Protocol):
     """What the pipeline needs of a cluster."""
 
-    n_slots: int
-    """Units that run at the same time."""
-    dashboard_link: str | None
-    """Address of the Dask dashboard, None without one."""
+    @property
+    def n_slots(self) -> int:
+        """Units that run at the same time."""
+
+    @property
+    def dashboard_link(self) -> str | None:
+        """Address of the Dask dashboard, None without one."""
 
     def submit(self, work: Callable[[], Any], *, key: str) -> Future:
         """Start ``work``; ``key`` names it on the dashboard, up to its first dash."""
@@ -73,9 +76,7 @@ class ThreadExecutor:
 
     def wait_any(self, futures: Sequence[Any]) -> list[Future]:
         """Block until at least one has ended."""
-        done, _ = concurrent.futures.wait(
-            futures, return_when=concurrent.futures.FIRST_COMPLETED
-        )
+        done, _ = concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED)
         return [future for future in futures if future in done]
 
 

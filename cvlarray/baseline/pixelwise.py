@@ -72,7 +72,7 @@ def _blockwise(
     dtype: np.dtype[Any],
 ) -> da.Array:
     """Return the lazy result; dims other than y and x are joined within each task."""
-    pairs = [part for one in inputs for part in (one.data, one.dims)]
+    pairs = [part for one in inputs for part in (_whole(one), one.dims)]
     blockwise: Callable[..., da.Array] = da.blockwise  # dask leaves it untyped
     return blockwise(
         function,
@@ -83,4 +83,13 @@ def _blockwise(
         new_axes={dim: sizes[dim] for dim in dims if dim in sizes},
         dtype=dtype,
         meta=np.empty((0,) * len(dims), dtype),
+    )
+
+
+def _whole(array: xr.DataArray) -> Any:
+    """Return an input's data, in one chunk along every dim but y and x."""
+    if array.chunks is None:
+        return array.data
+    return array.data.rechunk(
+        {axis: -1 for axis, dim in enumerate(array.dims) if dim not in {"y", "x"}}
     )

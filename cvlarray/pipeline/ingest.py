@@ -26,7 +26,7 @@ from cvlarray.names import Variable
 from cvlarray.pipeline.context import DateBlock, RunContext
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.sensors import Scene
-from cvlarray.store import create_store, input_hash, write_region
+from cvlarray.store import Ledger, create_store, input_hash, write_region
 
 
 def create_cube(context: RunContext) -> None:
@@ -74,6 +74,32 @@ def ingest_units(context: RunContext) -> list[WorkUnit]:
 def unit_key(tile: Tile, block: DateBlock) -> str:
     """Return the name of a tile and block of dates, such as ``r000c001/2019-03-04``."""
     return f"{tile.name}/{block.days[0].date}"
+
+
+def ingested(context: RunContext, ledger: Ledger, time: slice) -> dict[str, list[str]]:
+    """Return what identifies the pixels of each tile over some dates, by the tile's name.
+
+    Parameters
+    ----------
+    time
+        Along the cube's time.
+
+    Returns
+    -------
+    One hash for each block of dates with pixels; it tells a block apart from the same block
+    with other assets unread.
+    """
+    rows = {row.unit: row for row in ledger.rows(Stage.INGEST)}
+    blocks = [
+        block
+        for block in context.date_blocks()
+        if block.time.start < time.stop and block.time.stop > time.start
+    ]
+    found = {tile.name: [unit_key(tile, block) for block in blocks] for tile in context.tiles}
+    return {
+        name: [input_hash(rows[key].input_hash, rows[key].detail) for key in keys if key in rows]
+        for name, keys in found.items()
+    }
 
 
 def ingest_block(

@@ -13,7 +13,7 @@ from cvlarray.errors import ItemError, SearchError
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.sensors import Scene, read_item
-from cvlarray.store import Workspace, input_hash
+from cvlarray.store import Ledger, Workspace, input_hash
 
 N_REASONS = 20
 """Rejected items that the ledger names; the others it counts."""
@@ -39,6 +39,20 @@ def search_catalog(config: RunConfig, workspace: Workspace) -> UnitOutcome:
     SearchError
         If nothing usable is found.
     """
+    items, reasons = usable_items(config)
+    save_items(items, workspace.items)
+    detail = {"n_items": len(items), "n_rejected": len(reasons), "rejected": reasons[:N_REASONS]}
+    return UnitOutcome(n_bytes_written=workspace.items.stat().st_size, detail=detail)
+
+
+def usable_items(config: RunConfig) -> tuple[list[pystac.Item], list[str]]:
+    """Return the items of the run that fit a sensor profile, and why the others don't.
+
+    Raises
+    ------
+    SearchError
+        If nothing usable is found.
+    """
     found = search(
         config.search.source,
         collections=config.search.collections,
@@ -58,9 +72,24 @@ def search_catalog(config: RunConfig, workspace: Workspace) -> UnitOutcome:
             usable.append(item)
     if not usable:
         raise SearchError(f"none of the {len(found)} items found can be read: {reasons[0]}")
-    save_items(usable, workspace.items)
-    detail = {"n_items": len(usable), "n_rejected": len(reasons), "rejected": reasons[:N_REASONS]}
-    return UnitOutcome(n_bytes_written=workspace.items.stat().st_size, detail=detail)
+    return usable, reasons
+
+
+def find_context(config: RunConfig, workspace: Workspace) -> RunContext:
+    """Return the context of a run from its saved items, or from the catalogue if there are none.
+
+    Raises
+    ------
+    SearchError
+        If nothing usable is found.
+    """
+    (unit,) = search_units(config, workspace)
+    if workspace.ledger.exists():
+        with Ledger(workspace.ledger) as ledger:
+            if ledger.done(Stage.SEARCH).get(unit.key) == unit.input_hash:
+                return load_context(config, workspace)
+    items, _ = usable_items(config)
+    return context_of(config, workspace, [read_item(item) for item in items])
 
 
 def load_context(config: RunConfig, workspace: Workspace) -> RunContext:

@@ -157,7 +157,13 @@ def _asset(item: RawItem, band: Band, profile: Profile, calibration: Calibration
         resolution_m=abs(transform[0]) if transform else stated or band.resolution_m,
         shape=_shape(grid.get("proj:shape")),
         transform=transform,
+        size_bytes=_size(asset.get("file:size")),
     )
+
+
+def _size(value: object) -> int | None:
+    """Return a file's size, where it is stated and can be one."""
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def _raster_fields(asset: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -36,6 +36,8 @@ class Asset:
     """(rows, columns) where the catalogue gives them."""
     transform: tuple[float, float, float, float, float, float] | None = None
     """Affine coefficients (a, b, c, d, e, f) of the upper left pixel corner, where given [m]."""
+    size_bytes: int | None = None
+    """Of the file, where the catalogue gives it."""
 
     @property
     def resampling(self) -> Resampling:

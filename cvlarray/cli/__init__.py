@@ -1,0 +1,5 @@
+"""The command line: ``cvlarray run CONFIG`` and its parts."""
+
+from cvlarray.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,164 @@
+"""The commands. They read a config, call the pipeline, and print; nothing else happens here."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from cvlarray.cli.display import run_display
+from cvlarray.cli.tables import plan_table, status_table
+from cvlarray.cluster import executor
+from cvlarray.config import RunConfig, json_schema, load_config
+from cvlarray.errors import CvlarrayError
+from cvlarray.pipeline import Stage, make_plan, read_status, run_pipeline
+from cvlarray.store.workspace import Workspace
+
+app = typer.Typer(
+    name="cvlarray",
+    help="Watch tropical forest from satellites: from a STAC search to dated alerts.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+console = Console(stderr=True)
+
+ConfigPath = Annotated[Path, typer.Argument(help="The run's YAML.", show_default=False)]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option("--cluster", help="local, threads, or a scheduler's address (tcp://host:8786)."),
+]
+WorkspaceOption = Annotated[
+    Path | None, typer.Option("--workspace", help="Folder of the run, instead of the YAML's.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def read_config(path: Path, workspace: Path | None, cluster: str | None) -> RunConfig:
+    """Read the YAML, with what the command line overrides."""
+    overrides: dict[str, Any] = {}
+    if workspace is not None:
+        overrides["workspace"] = str(workspace.resolve())
+    if cluster is not None:
+        overrides["cluster"] = cluster
+    return load_config(path, overrides)
+
+
+def run_stages(config: RunConfig, *, first: Stage, last: Stage) -> None:
+    """Run a range of stages with a display of their progress."""
+    try:
+        with executor(config.cluster) as workers, run_display(console) as progress:
+            run_pipeline(config, workers, progress, first=first, last=last)
+    except KeyboardInterrupt:
+        console.print("stopped; run the same command again to go on where it stopped")
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def run(
+    config: ConfigPath,
+    until: Annotated[Stage, typer.Option(help="Last stage to run.")] = Stage.REPORT,
+    from_: Annotated[
+        Stage, typer.Option("--from", help="First stage; those before it must be complete.")
+    ] = Stage.SEARCH,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan and stop before any work.")
+    ] = False,
+    cluster: ClusterOption = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Run every stage; what an earlier run has done is not done again."""
+    settings = read_config(config, workspace, cluster)
+    if dry_run:
+        console.print(plan_table(make_plan(settings)))
+        return
+    started = time.perf_counter()
+    run_stages(settings, first=from_, last=until)
+    if until == Stage.REPORT:
+        typer.echo(f"report: {Workspace(settings.workspace).report}")
+    typer.echo(f"wall time: {time.perf_counter() - started:.0f} s")
+
+
+@app.command()
+def plan(
+    config: ConfigPath,
+    as_json: AsJson = False,
+    cluster: ClusterOption = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Predict items, tasks, bytes and memory before anything is computed."""
+    prediction = make_plan(read_config(config, workspace, cluster))
+    if as_json:
+        typer.echo(json.dumps(prediction.to_dict(), indent=2))
+    else:
+        console.print(plan_table(prediction))
+
+
+@app.command()
+def status(
+    config: ConfigPath,
+    as_json: AsJson = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Show what the ledger says of each stage; works beside a run."""
+    summaries = read_status(Workspace(read_config(config, workspace, None).workspace))
+    if as_json:
+        typer.echo(json.dumps([summary.to_dict() for summary in summaries], indent=2))
+    else:
+        console.print(status_table(summaries))
+
+
+def _stage_command(stage: Stage, text: str) -> None:
+    """Add the command that runs one stage."""
+
+    def command(
+        config: ConfigPath, cluster: ClusterOption = None, workspace: WorkspaceOption = None
+    ) -> None:
+        run_stages(read_config(config, workspace, cluster), first=stage, last=stage)
+
+    app.command(name=str(stage), help=text)(command)
+
+
+_stage_command(Stage.SEARCH, "Ask the catalogue anew and save the items of the run.")
+_stage_command(Stage.INGEST, "Read the items into the Zarr cube.")
+_stage_command(Stage.BASELINE, "Fit each pixel's season to the history.")
+_stage_command(Stage.MONITOR, "Compare the monitoring period with the season; date changes.")
+_stage_command(Stage.ALERTS, "Draw polygons round changed pixels and make alerts of them.")
+_stage_command(Stage.REPORT, "Write the HTML report.")
+
+
+@app.command()
+def demo(
+    workspace: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("demo-run"),
+    cluster: ClusterOption = None,
+) -> None:
+    """Find and date real clearings in the Sentinel-2 cube that ships with the extra `demo`."""
+    from cvlarray.demo import demo_config, write_romania  # noqa: PLC0415 (needs the extra)
+
+    started = time.perf_counter()
+    write_romania(workspace)
+    settings = read_config(demo_config(), workspace, cluster)
+    run_stages(settings, first=Stage.SEARCH, last=Stage.REPORT)
+    typer.echo(f"report: {Workspace(settings.workspace).report}")
+    typer.echo(f"wall time: {time.perf_counter() - started:.0f} s")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a run's YAML, for editors."""
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user's gives one line, no traceback."""
+    try:
+        app()
+    except CvlarrayError as error:
+        console.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
+        sys.exit(1)

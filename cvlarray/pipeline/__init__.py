@@ -1,0 +1,1 @@
+"""A run: stages in order, work units, ledger, plan and status."""

@@ -1,0 +1,108 @@
+"""The monitor stage: a tile's monitoring period against its season, to dated changes."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+import cvlarray
+from cvlarray.baseline import is_forest
+from cvlarray.config import RunConfig
+from cvlarray.grid import Tile
+from cvlarray.monitor import Consecutive, measure_dates, monitor
+from cvlarray.names import DATE_OFFSET, DETECTION_VARIABLES
+from cvlarray.pipeline.baseline import read_features
+from cvlarray.pipeline.context import RunContext
+from cvlarray.pipeline.ingest import ingested
+from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
+from cvlarray.store import Ledger, create_store, input_hash, open_raw, write_region
+
+
+def create_detections(context: RunContext) -> None:
+    """Make the detections' store, or check that the one there is this run's.
+
+    Raises
+    ------
+    StoreError
+        If the store there was made by another config; it names the difference.
+    """
+    store = context.config.store
+    create_store(
+        context.workspace.detections,
+        geobox=context.geobox,
+        times=None,
+        variables=DETECTION_VARIABLES,
+        shard_px=store.shard_px,
+        chunk_px=store.chunk_px,
+        time_shard=store.time_shard,
+    )
+
+
+def monitor_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
+    """Return a unit for each tile that has a baseline."""
+    config = context.config
+    inputs = ingested(context, ledger, context.monitoring)
+    baselines = ledger.done(Stage.BASELINE)
+    settings = config.monitor, config.masking, config.baseline, config.periods
+    common = input_hash(cvlarray.__version__, *(part.model_dump() for part in settings))
+    n_dates = context.monitoring.stop - context.monitoring.start
+    return [
+        WorkUnit(
+            stage=Stage.MONITOR,
+            key=tile.name,
+            input_hash=input_hash(common, inputs[tile.name], baselines[tile.name]),
+            n_pixels=math.prod(tile.geobox.shape) * n_dates,
+            work=partial(
+                monitor_tile,
+                context.workspace.cube,
+                context.workspace.baseline,
+                context.workspace.detections,
+                tile,
+                context.monitoring,
+                config,
+            ),
+        )
+        for tile in context.tiles
+        if tile.name in baselines
+    ]
+
+
+def monitor_tile(  # noqa: PLR0913 (three stores, and where and when in them)
+    cube: Path,
+    baseline: Path,
+    detections: Path,
+    tile: Tile,
+    monitoring: slice,
+    config: RunConfig,
+) -> UnitOutcome:
+    """Date the changes of a tile and write them."""
+    features = read_features(cube, tile, monitoring, config)
+    season = read_baseline(baseline, tile, config)
+    forest = is_forest(season)
+    dates = measure_dates(features, season, forest).compute(scheduler="synchronous")
+    detector = Consecutive(config.monitor.threshold_z, config.monitor.consecutive)
+    found = monitor(features, season, dates=dates, is_forest=forest, detector=detector)
+    found = found.compute(scheduler="synchronous")
+    n_written = write_region(detections, found, y=tile.y, x=tile.x)
+    return UnitOutcome(
+        n_bytes_read=features.nbytes + season.nbytes,
+        n_bytes_written=n_written,
+        detail={"unjudged_dates": unjudged(dates)},
+    )
+
+
+def read_baseline(baseline: Path, tile: Tile, config: RunConfig) -> xr.Dataset:
+    """Return the seasonal models of a tile, lazily, in the strips of its features."""
+    strips = {"y": config.store.chunk_px, "x": tile.x.stop - tile.x.start}
+    return open_raw(baseline, chunks=strips).isel(y=tile.y, x=tile.x)
+
+
+def unjudged(dates: xr.Dataset) -> list[str]:
+    """Return the dates on which too little forest was seen to judge them."""
+    is_judged = dates[DATE_OFFSET.name].notnull().all("feature")
+    missing = dates["time"].where(~is_judged, drop=True).to_numpy()
+    return [str(day) for day in missing.astype("datetime64[D]").astype(np.str_)]
