@@ -1,0 +1,98 @@
+"""What the line costs at least: decoding its pixels, and its kernels on arrays in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+
+from benchmarks.worker import Work
+from cvlarray.kernels.detectors import Consecutive
+from cvlarray.kernels.evidence import collect_evidence
+from cvlarray.kernels.harmonics import fit_robust
+from cvlarray.kernels.indices import clear_band, normalised_difference
+from cvlarray.kernels.residual import DateStatistics, joint_residual, standardise
+from cvlarray.kernels.season import TimeAxis
+
+FOLDER_VARIABLE = "BENCH_SCENES"
+"""Environment variable that names the folder of scenes."""
+HISTORY = (16_648, 17_774)
+"""2015-08-01 and 2018-08-31, days since 1970-01-01: the demo's history."""
+CLEAR_CLASSES = (4, 5, 6)
+ROWS_AT_ONCE = 128
+"""As the line does it: strips that fit into memory."""
+NODATA = np.int16(-32768)
+
+
+def decode() -> Work:
+    """Decode every file of the scenes once, whole, in one thread."""
+    files = sorted(Path(os.environ[FOLDER_VARIABLE]).glob("*/*/*.tif"))
+
+    def run() -> None:
+        for file in files:
+            with rasterio.open(file) as source:
+                source.read(1)
+
+    return run, 1
+
+
+def kernels() -> Work:
+    """Run every kernel of the line on the scenes' pixels, which lie in memory."""
+    days, red, nir, scl = _read_scenes(Path(os.environ[FOLDER_VARIABLE]))
+    strips = [slice(y, y + ROWS_AT_ONCE) for y in range(0, red.shape[1], ROWS_AT_ONCE)]
+
+    def run() -> None:
+        for strip in strips:
+            _one_strip(days, red[:, strip], nir[:, strip], scl[:, strip])
+
+    return run, 1
+
+
+def _one_strip(
+    days: NDArray[np.int64], red: NDArray[np.int16], nir: NDArray[np.int16], scl: NDArray[np.uint8]
+) -> None:
+    axis = TimeAxis.over(*HISTORY)
+    is_history = days <= HISTORY[1]
+    later = days[~is_history]
+    is_clear = np.isin(scl, CLEAR_CLASSES)
+    features = [(-1, normalised_difference(nir, red, is_clear)), (1, clear_band(red, is_clear))]
+    residuals = []
+    for direction, series in features:
+        fit = fit_robust(series[is_history], days[is_history], axis, min_observations=12)
+        model = fit.coefficients, fit.sigma
+        observed = series[~is_history]
+        residual = standardise(observed, later, *model, axis, direction=direction, sigma_floor=100)
+        residuals.append(residual.reshape(later.size, -1))
+    joint = joint_residual(residuals, DateStatistics.neutral(2, later.size))
+    detector = Consecutive()
+    collect_evidence(joint, later.astype(np.int32), detector(joint), detector.threshold)
+
+
+def _read_scenes(
+    folder: Path,
+) -> tuple[NDArray[np.int64], NDArray[np.int16], NDArray[np.int16], NDArray[np.uint8]]:
+    """Return days (time,) and red, nir and classification (time, y, x)."""
+    scenes = sorted((one for one in folder.glob("*/*") if one.is_dir()), key=_day_of)
+
+    def stack(name: str, convert: Callable[[NDArray[np.uint16]], NDArray[np.int16]]) -> NDArray:
+        layers = []
+        for scene in scenes:
+            with rasterio.open(scene / f"{name}.tif") as source:
+                layers.append(convert(source.read(1)))
+        return np.stack(layers)
+
+    days = np.array([_day_of(scene) for scene in scenes])
+    return days, stack("B04", _with_nodata), stack("B08", _with_nodata), stack("SCL", lambda a: a)
+
+
+def _with_nodata(values: NDArray[np.uint16]) -> NDArray[np.int16]:
+    return np.where(values > 0, values, NODATA).astype(np.int16)
+
+
+def _day_of(scene: Path) -> int:
+    stamp = scene.name.split("_")[2]
+    return int(np.datetime64(f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:]}", "D").astype(int))
