@@ -14,6 +14,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+import cvlarray
+
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
@@ -53,8 +55,8 @@ def locked_versions() -> dict[str, list[Version]]:
     return versions
 
 
-def test_installed_version_is_the_one_in_pyproject() -> None:
-    assert importlib.metadata.version("cvlarray") == PROJECT["version"]
+def test_installed_version_is_the_packages_own() -> None:
+    assert importlib.metadata.version("cvlarray") == cvlarray.__version__
 
 
 def test_licence_is_apache_2() -> None:
