@@ -1,0 +1,165 @@
+"""Joining boundary lines into rings, and measuring them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from cvlarray.kernels.accelerate import jit
+
+__all__ = [
+    "chain_lines",
+    "close_rings",
+    "gather_lines",
+    "ring_pixels",
+    "rotate_rings",
+    "unite_pairs",
+]
+
+IntArray = npt.NDArray[np.int32]
+KeyArray = npt.NDArray[np.int64]
+
+
+@jit
+def unite_pairs(count: int, ones: KeyArray, others: KeyArray) -> KeyArray:
+    """Return for each of ``count`` elements the smallest one it is connected with.
+
+    Parameters
+    ----------
+    count
+        Elements, numbered from 0.
+    ones, others
+        (pairs,) elements that belong together.
+    """
+    parent = np.arange(count)
+    for pair in range(len(ones)):
+        one, other = ones[pair], others[pair]
+        while parent[one] != one:
+            parent[one] = parent[parent[one]]
+            one = parent[one]
+        while parent[other] != other:
+            parent[other] = parent[parent[other]]
+            other = parent[other]
+        if one < other:
+            parent[other] = one
+        else:
+            parent[one] = other
+    for element in range(count):  # a parent is never larger, so it is final by now
+        parent[element] = parent[parent[element]]
+    return parent
+
+
+@jit
+def chain_lines(successors: KeyArray) -> tuple[KeyArray, KeyArray, int]:
+    """Put lines in the order in which they follow each other.
+
+    Parameters
+    ----------
+    successors
+        (lines,) the line that follows each, -1 where none does; no line follows two.
+
+    Returns
+    -------
+    Lines in order (lines,); where each chain starts (chains + 1,); how many chains are open. Open
+    chains come first, then closed ones, each kind by its first line.
+    """
+    count = len(successors)
+    is_first = np.ones(count, np.bool_)
+    for line in range(count):
+        if successors[line] >= 0:
+            is_first[successors[line]] = False
+    order = np.empty(count, np.int64)
+    offsets = np.zeros(count + 1, np.int64)
+    seen = np.zeros(count, np.bool_)
+    n_lines, n_chains, n_open = 0, 0, 0
+    for closed in range(2):
+        for first in range(count):
+            if seen[first] or (closed == 0 and not is_first[first]):
+                continue
+            line = first
+            while line >= 0 and not seen[line]:
+                seen[line] = True
+                order[n_lines] = line
+                n_lines += 1
+                line = successors[line]
+            n_chains += 1
+            offsets[n_chains] = n_lines
+        if closed == 0:
+            n_open = n_chains
+    return order, offsets[: n_chains + 1].copy(), n_open
+
+
+@jit
+def gather_lines(points: IntArray, offsets: KeyArray, order: KeyArray) -> tuple[IntArray, KeyArray]:
+    """Return the points and offsets of lines taken in another order.
+
+    Parameters
+    ----------
+    points
+        (n, 2) vertices, line after line.
+    offsets
+        (lines + 1,) where each line starts.
+    order
+        (m,) lines to take.
+    """
+    taken = np.zeros(len(order) + 1, np.int64)
+    for place in range(len(order)):
+        line = order[place]
+        taken[place + 1] = taken[place] + offsets[line + 1] - offsets[line]
+    gathered = np.empty((taken[-1], 2), np.int32)
+    for place in range(len(order)):
+        start = offsets[order[place]]
+        for point in range(taken[place + 1] - taken[place]):
+            gathered[taken[place] + point, 0] = points[start + point, 0]
+            gathered[taken[place] + point, 1] = points[start + point, 1]
+    return gathered, taken
+
+
+@jit
+def rotate_rings(points: IntArray, offsets: KeyArray) -> IntArray:
+    """Return rings that start at their first vertex from the top left, row by row.
+
+    The points of a ring are not repeated at its end.
+    """
+    rotated = np.empty_like(points)
+    for ring in range(len(offsets) - 1):
+        start, stop = offsets[ring], offsets[ring + 1]
+        first = start
+        for point in range(start + 1, stop):
+            row, col = points[point]
+            if row < points[first, 0] or (row == points[first, 0] and col < points[first, 1]):
+                first = point
+        tail = stop - first
+        rotated[start : start + tail] = points[first:stop]
+        rotated[start + tail : stop] = points[start:first]
+    return rotated
+
+
+@jit
+def ring_pixels(points: IntArray, offsets: KeyArray) -> KeyArray:
+    """Return the pixels inside each ring, negative for holes.
+
+    Vertices are (row, column); the inside is on the left hand, seen with row 0 on top.
+    """
+    pixels = np.zeros(len(offsets) - 1, np.int64)
+    for ring in range(len(offsets) - 1):
+        start, stop = offsets[ring], offsets[ring + 1]
+        total = 0
+        before = stop - 1
+        for point in range(start, stop):
+            total += np.int64(points[point, 1]) * (points[point, 0] - points[before, 0])
+            before = point
+        pixels[ring] = -total
+    return pixels
+
+
+@jit
+def close_rings(points: IntArray, offsets: KeyArray) -> tuple[IntArray, KeyArray]:
+    """Return rings with their first point repeated at the end, as geometry libraries have them."""
+    n_rings = len(offsets) - 1
+    closed = np.empty((len(points) + n_rings, 2), np.int32)
+    for ring in range(n_rings):
+        start, stop = offsets[ring], offsets[ring + 1]
+        closed[start + ring : stop + ring] = points[start:stop]
+        closed[stop + ring] = points[start]
+    return closed, offsets + np.arange(n_rings + 1)
