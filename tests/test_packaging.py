@@ -27,7 +27,6 @@ FOREIGN_WORDS = tuple(
     for parts in [
         ("/wo", "rk/"),
         ("/ro", "ot/"),
-        ("/home", "/"),
         ("pypi", ".org"),
         ("python", "hosted"),
         ("npm", "js"),
