@@ -91,8 +91,8 @@ def fit_robust(
     Returns
     -------
     Coefficients and sigma float32 in the units of ``series``; NaN where too few observations.
-    ``sigma`` is 1.4826 × the median of the sizes of the residuals, the smallest of them left out,
-    one for each coefficient but one (DuMouchel & O'Brien 1989; as MATLAB's robustfit and COLD do).
+    ``sigma`` is 1.4826 × the median of the residuals' sizes, corrected for few observations; NaN
+    where there are no more of them than coefficients.
     A coefficient that the dates can't tell from those before it is 0.
 
     Raises
@@ -196,7 +196,7 @@ def _ols_series(
     n_pixels, n = series.shape[1], coefficients.shape[0]
     for first in range(0, n_pixels, BLOCK_PIXELS):
         size = min(BLOCK_PIXELS, n_pixels - first)
-        n_rows = load(series, first, size, block)
+        n_rows = load(series, first, size, block, tables)
         sum_moments(block, tables, n_rows, UNWEIGHTED)
         solve(block, tables)
         bound_residuals(block)
@@ -220,7 +220,7 @@ def _robust_series(
     n_pixels = series.shape[1]
     for first in range(0, n_pixels, BLOCK_PIXELS):
         size = min(BLOCK_PIXELS, n_pixels - first)
-        n_rows = load(series, first, size, block)
+        n_rows = load(series, first, size, block, tables)
         sum_moments(block, tables, n_rows, UNWEIGHTED)
         solve(block, tables)
         bound_residuals(block)
@@ -248,7 +248,8 @@ def _store(
     nan = np.float32(np.nan)
     for p in range(size):
         n_valid[first + p] = block.n_valid[p]
-        sigma[first + p] = block.sigma[p] if block.n_valid[p] >= min_observations else nan
+        is_known = block.n_valid[p] >= max(min_observations, coefficients.shape[0] + 1)
+        sigma[first + p] = block.sigma[p] if is_known else nan
     for k in range(coefficients.shape[0]):
         for p in range(size):
             is_fitted = block.n_valid[p] >= min_observations

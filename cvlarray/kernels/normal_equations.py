@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 
 from cvlarray.kernels.accelerate import aligned_empty, jit
 from cvlarray.kernels.season import TimeAxis, design_matrix, moment_table
@@ -31,9 +32,6 @@ UNWEIGHTED, HUBER, TUKEY = 0, 1, 2
 HUBER_TUNING = np.float32(1.345)
 TUKEY_TUNING = np.float32(4.685)
 """95 % efficient for Gaussian residuals (Holland & Welsch 1977, doi:10.1080/03610927708827533)."""
-
-SIGMA_PER_MAD = np.float32(1.4826)
-"""Standard deviation of a Gaussian over its median absolute deviation."""
 
 QUANTISATION_SIGMA = np.float32(0.288_675)
 """Standard deviation [DN] of rounding to whole numbers: no residual scale is taken as smaller."""
@@ -61,6 +59,8 @@ class Tables(NamedTuple):
     entries: NDArray[np.int64]
     factors: NDArray[np.float32]
     """How moments make the Gram matrix: `season.MomentTable`."""
+    sigma_factor: NDArray[np.float32]
+    """(n_valid + 1,): `median_factor` for every number of observations."""
 
 
 class Block(NamedTuple):
@@ -91,6 +91,8 @@ class Block(NamedTuple):
     below: NDArray[np.int16]
     selected: NDArray[np.int16]
     """(pixel,): valid observations, and what `select_ranked` needs."""
+    sigma_factor: NDArray[np.float32]
+    """(pixel,): standard deviation over the ranked residual."""
     rows: NDArray[np.int64]
     """(row,): dates on which any pixel of the block is valid."""
 
@@ -102,8 +104,30 @@ def make_tables(days: ArrayLike, axis: TimeAxis, harmonic_order: int) -> Tables:
     padded = np.zeros((_tiled(len(basis)), basis.shape[1]), np.float32)
     padded[: len(basis)] = basis
     return Tables(
-        table.moments.astype(np.float32), padded, table.entries, table.factors.astype(np.float32)
+        table.moments.astype(np.float32),
+        padded,
+        table.entries,
+        table.factors.astype(np.float32),
+        median_factor(np.arange(basis.shape[1] + 1), len(basis)).astype(np.float32),
     )
+
+
+def median_rank(n: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Return the rank of the residual that sigma is taken from: the upper median's."""
+    return n // 2 + 1
+
+
+def median_factor(n: NDArray[np.integer], n_coefficients: int) -> NDArray[np.float64]:
+    """Return the standard deviation over the ranked size of ``n`` residuals of a fit.
+
+    1.4826 for many observations, as for any median absolute deviation. For few, the rank's own
+    expected quantile counts, and that a fit with so many coefficients leaves residuals smaller by
+    the square root of ``(n - n_coefficients) / n``.
+    """
+    quantile = (median_rank(n) - 0.5) / np.maximum(n, 1)
+    freedom = np.maximum(n - n_coefficients, 1)
+    normal: NDArray[np.float64] = ndtri((1 + np.minimum(quantile, 0.99)) / 2)
+    return np.sqrt(np.maximum(n, 1) / freedom) / normal
 
 
 def make_block(n_dates: int, harmonic_order: int) -> Block:
@@ -129,6 +153,7 @@ def make_block(n_dates: int, harmonic_order: int) -> Block:
         candidate=aligned_empty(pixels, np.int16),
         below=aligned_empty(pixels, np.int16),
         selected=aligned_empty(pixels, np.int16),
+        sigma_factor=aligned_empty(pixels, np.float32),
         rows=np.zeros(n_rows, np.int64),
     )
 
@@ -138,7 +163,7 @@ def _tiled(n_rows: int) -> int:
 
 
 @jit
-def load(series: NDArray[np.int16], first: int, size: int, block: Block) -> int:
+def load(series: NDArray[np.int16], first: int, size: int, block: Block, tables: Tables) -> int:
     """Take a block out of the series: residuals from each pixel's mean, which becomes the level.
 
     Dates without any valid pixel are left out; the number of rows in use is returned, rounded up
@@ -158,7 +183,7 @@ def load(series: NDArray[np.int16], first: int, size: int, block: Block) -> int:
         if n_valid:
             block.rows[n_rows] = t
             n_rows += 1
-    _start_from_mean(block)
+    _start_from_mean(block, tables)
     for row in range(n_rows):
         t = block.rows[row]
         for p in range(size):
@@ -177,13 +202,14 @@ def load(series: NDArray[np.int16], first: int, size: int, block: Block) -> int:
 
 
 @jit
-def _start_from_mean(block: Block) -> None:
+def _start_from_mean(block: Block, tables: Tables) -> None:
     """Set the level to the mean, as a whole number so that residuals are exact; the rest to 0."""
     n = block.coefficients.shape[0]
     for p in range(BLOCK_PIXELS):
         count = max(block.n_valid[p], np.int16(1))
         block.coefficients[0, p] = np.rint(block.sigma[p] / np.float32(count))
-        block.rank[p] = (block.n_valid[p] + n + 1) // 2
+        block.rank[p] = block.n_valid[p] // 2 + 1
+        block.sigma_factor[p] = tables.sigma_factor[block.n_valid[p]]
     for k in range(1, n):
         for p in range(BLOCK_PIXELS):
             block.coefficients[k, p] = 0
@@ -369,7 +395,7 @@ def estimate_sigma(block: Block, n_rows: int) -> None:
                 is_found = False
     for p in range(BLOCK_PIXELS):
         ranked = np.float32(block.selected[p]) / block.scale[p]
-        block.sigma[p] = SIGMA_PER_MAD * ranked
+        block.sigma[p] = block.sigma_factor[p] * ranked
         block.scale[p] = _QUANTISED_RANGE / max(np.float32(4) * ranked, QUANTISATION_SIGMA)
 
 

@@ -1,0 +1,101 @@
+"""Which part of a history is stable enough to be taken as normal."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.stats import norm
+
+from cvlarray.kernels.recursive import recursive_residuals
+
+
+def recursive_cusum(residuals: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the cumulated recursive residuals of one pixel, in units of √n standard deviations.
+
+    Parameters
+    ----------
+    residuals
+        Shape (n,), without missing ones.
+
+    Returns
+    -------
+    Shape (n + 1,), starting at 0.
+    """
+    scale = np.std(residuals, ddof=1) * np.sqrt(residuals.size)
+    return np.concatenate([[0.0], np.cumsum(residuals) / scale])
+
+
+def recursive_cusum_critical_value(significance: float) -> float:
+    """Return what the process may reach at its start while nothing changes.
+
+    At its end it may reach three times that (Brown, Durbin & Evans 1975,
+    doi:10.1111/j.2517-6161.1975.tb01532.x).
+    """
+    if not 0 < significance < 1:
+        raise ValueError(f"significance must be a probability between 0 and 1, got {significance}")
+    return float(brentq(lambda x: _crossing_probability(x) - significance, 0.3, 20))
+
+
+def stable_start(
+    series: NDArray[np.floating],
+    design: NDArray[np.floating],
+    *,
+    significance: float = 0.05,
+    n_initial: int | None = None,
+) -> NDArray[np.int64]:
+    """Return from which date on each pixel's history is stable.
+
+    The recursive CUSUM test runs from the last observation back to the first; where it leaves its
+    boundary, what lies before belongs to another regime (reverse-ordered CUSUM, Pesaran &
+    Timmermann 2002, doi:10.1016/S0927-5398(02)00007-5; in satellite series Verbesselt et al. 2012,
+    doi:10.1016/j.rse.2012.02.022).
+
+    Parameters
+    ----------
+    series
+        Shape (time, pixel), the history; NaN is missing.
+    design
+        Shape (coefficient, time).
+    significance
+        Probability of cutting a stable history.
+    n_initial
+        As in `recursive_residuals`.
+
+    Returns
+    -------
+    Shape (pixel,): position in time after the last unstable observation, 0 where all are stable.
+    """
+    critical = recursive_cusum_critical_value(significance)
+    residuals = recursive_residuals(series[::-1], design[:, ::-1], n_initial=n_initial)
+    last = series.shape[0] - 1
+    start = np.zeros(series.shape[1], np.int64)
+    for pixel, column in enumerate(residuals.T):
+        positions = np.flatnonzero(np.isfinite(column))
+        rounding = 1e-9 * np.max(np.abs(series[last - positions, pixel]), initial=0)
+        crossing = _first_crossing(column[positions], critical, rounding)
+        if crossing is not None:
+            start[pixel] = last - positions[crossing] + 1
+    return start
+
+
+def _first_crossing(residuals: NDArray[np.float64], critical: float, rounding: float) -> int | None:
+    """Return the first residual at which the process leaves its boundary."""
+    if residuals.size < 2 or np.std(residuals) <= rounding:
+        return None
+    process = recursive_cusum(residuals)[1:]
+    boundary = critical * (1 + 2 * np.arange(1, residuals.size + 1) / residuals.size)
+    beyond = np.flatnonzero(np.abs(process) > boundary)
+    return int(beyond[0]) if beyond.size else None
+
+
+def _crossing_probability(x: float) -> float:
+    """Return the probability that a Brownian motion crosses ±x·(1 + 2t) for t in [0, 1]."""
+    return float(
+        2
+        * (
+            norm.sf(3 * x)
+            + np.exp(-4 * x**2) * (norm.cdf(x) + norm.cdf(5 * x) - 1)
+            - np.exp(-16 * x**2) * norm.sf(x)
+        )
+    )
