@@ -94,6 +94,21 @@ def align(transform: Affine, shape: tuple[int, int], geobox: GeoBox) -> Alignmen
     return Alignment(repeat, reduce, row, col, shape)
 
 
+def whole(geobox: GeoBox) -> Extent:
+    """Return all rows and columns of a block."""
+    height, width = geobox.shape
+    return slice(0, height), slice(0, width)
+
+
+def intersection(one: Extent, other: Extent) -> Extent:
+    """Return the rows and columns that two parts of a block have in common, perhaps none."""
+    rows, cols = (
+        slice(max(a.start, b.start), max(a.start, b.start, min(a.stop, b.stop)))
+        for a, b in zip(one, other, strict=True)
+    )
+    return rows, cols
+
+
 def _whole(value: float) -> int | None:
     """Return the integer that a number is meant to be, or None."""
     return round(value) if abs(value - round(value)) < _TOLERANCE_PX else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,17 +18,22 @@ from shapely.geometry.base import BaseGeometry
 
 from cvlarray.cube.align import Extent
 from cvlarray.cube.days import Day
-from cvlarray.cube.raster import GDAL_OPTIONS, Patch, read_asset
+from cvlarray.cube.geofile import GDAL_OPTIONS
+from cvlarray.cube.raster import Patch, read_asset
 from cvlarray.cube.variables import is_missing
 from cvlarray.errors import ReadError
 from cvlarray.grid import project
 from cvlarray.names import NOT_COVERED, READ, READ_STATUS, UNREAD, Variable
-from cvlarray.sensors import Scene, read_footprint
+from cvlarray.sensors import Asset, Scene, read_footprint
 
 logger = logging.getLogger(__name__)
 
 FOOTPRINT_MARGIN_DEG = 0.01
 """Catalogues simplify footprints by up to some hundred metres; about 1 km is on the safe side."""
+
+
+NOTHING: Extent = (slice(0, 0), slice(0, 0))
+"""A part of a block without pixels."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,10 @@ class BlockLoader(Protocol):
         """Return all ``variables`` of ``days`` on ``geobox``."""
 
 
+AssetReader = Callable[[Asset, str | None, GeoBox, Variable, NDArray[Any], Extent | None], Patch]
+"""Fills a layer from one file; `raster.read_asset` says what is what."""
+
+
 def read_block(days: Sequence[Day], geobox: GeoBox, variables: Sequence[Variable]) -> Block:
     """Read a block straight from the files with rasterio, each file once.
 
@@ -81,6 +90,13 @@ def read_block(days: Sequence[Day], geobox: GeoBox, variables: Sequence[Variable
     Arrays of shape (len(days), *geobox.shape). ``read_status`` is 1 where a scene was read,
     2 where data is missing in some band and the footprint of a broken scene lies, else 0.
     """
+    return mosaic_block(days, geobox, variables, read_asset)
+
+
+def mosaic_block(
+    days: Sequence[Day], geobox: GeoBox, variables: Sequence[Variable], read: AssetReader
+) -> Block:
+    """Read a block with any reader of files; the rules of `read_block` hold for all."""
     shape = (len(days), *geobox.shape)
     status = np.full(shape, NOT_COVERED, READ_STATUS.dtype)
     bands = [variable for variable in variables if variable.name != READ_STATUS.name]
@@ -91,7 +107,7 @@ def read_block(days: Sequence[Day], geobox: GeoBox, variables: Sequence[Variable
         for index, day in enumerate(days):
             layers = {name: array[index] for name, array in arrays.items()}
             scenes = [scene for scene in day.scenes if scene.footprint.intersects(ground)]
-            unread += _read_day(scenes, geobox, bands, layers, status[index])
+            unread += _read_day(scenes, geobox, bands, layers, status[index], read)
     for asset in unread:
         logger.warning("unread: %s %s: %s", asset.scene_id, asset.band, asset.reason)
     return Block({**arrays, READ_STATUS.name: status}, tuple(unread))
@@ -103,15 +119,20 @@ def _read_day(
     bands: Sequence[Variable],
     layers: Mapping[str, NDArray[Any]],
     status: NDArray[np.uint8],
+    read: AssetReader,
 ) -> list[UnreadAsset]:
     """Mosaic the scenes of a day into its layers, and tell the files that are broken."""
     unread: list[UnreadAsset] = []
     broken_ground = np.zeros(geobox.shape, bool)
-    is_first = True
+    is_empty = True
     for scene in scenes:
-        broken = _read_scene(scene, geobox, bands, layers, status, is_first=is_first)
+        missing = {
+            band.name: None if is_empty else _missing_extent(layers[band.name], band)
+            for band in bands
+        }
+        broken = _read_scene(scene, geobox, bands, layers, status, missing, read)
         if not broken:
-            is_first = False
+            is_empty = False
             continue
         ground = _rasterised(scene.footprint, geobox)
         if ground.any():
@@ -129,23 +150,22 @@ def _read_scene(
     bands: Sequence[Variable],
     layers: Mapping[str, NDArray[Any]],
     status: NDArray[np.uint8],
-    *,
-    is_first: bool,
+    missing: Mapping[str, Extent | None],
+    read: AssetReader,
 ) -> list[UnreadAsset]:
     """Add a scene to the layers of its day; if a file of it is broken, add nothing."""
     patches: dict[str, Patch] = {}
     unread: list[UnreadAsset] = []
     for band in bands:
-        missing = None if is_first else _missing_extent(layers[band.name], band)
-        if missing == NOTHING:
+        if missing[band.name] == NOTHING:
             continue
         asset = scene.assets.get(band.name)
         if asset is None:
             unread.append(UnreadAsset(scene.id, band.name, "", "the Item has no such asset"))
             continue
         try:
-            patches[band.name] = read_asset(
-                asset, scene.crs, geobox, band, layers[band.name], missing
+            patches[band.name] = read(
+                asset, scene.crs, geobox, band, layers[band.name], missing[band.name]
             )
         except ReadError as error:
             unread.append(UnreadAsset(scene.id, band.name, asset.href, str(error)))
@@ -157,9 +177,6 @@ def _read_scene(
     for patch in patches.values():
         status[patch.extent][patch.is_covered] = READ
     return []
-
-
-NOTHING: Extent = (slice(0, 0), slice(0, 0))
 
 
 def _missing_extent(layer: NDArray[Any], variable: Variable) -> Extent:

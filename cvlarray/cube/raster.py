@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,33 +11,21 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from pyproj import CRS
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from cvlarray.cube import warp
-from cvlarray.cube.align import Alignment, Extent, align
+from cvlarray.cube.align import Alignment, Extent, intersection, whole
+from cvlarray.cube.geofile import (
+    crs_text,
+    file_alignment,
+    open_checked,
+    with_own_nodata,
+    with_retries,
+)
 from cvlarray.cube.variables import is_missing
 from cvlarray.errors import ReadError
 from cvlarray.names import Variable
 from cvlarray.sensors import Asset, Quantity, to_dn
-
-GDAL_OPTIONS = {
-    # A folder listing per file costs a request and finds nothing that belongs to a COG.
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_HTTP_CONNECTTIMEOUT": "20",
-    "GDAL_HTTP_TIMEOUT": "120",
-    "GDAL_HTTP_MAX_RETRY": "2",
-    "GDAL_HTTP_RETRY_DELAY": "0.5",
-    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-}
-"""For the reading thread only. CPL_VSIL_CURL_USE_HEAD stays on: off, GDAL fetches whole files."""
-
-DRIVERS = ("GTiff", "COG", "JP2OpenJPEG")
-"""What a scene's file may be; a VRT or a web page is not one."""
-
-RETRY_AFTER_S = (0.1, 0.4)
-"""Waits before the second and the third try of a file."""
 
 _INT16_MAX = 32767
 
@@ -73,12 +56,12 @@ def read_asset(
 ) -> Patch:
     """Fill the pixels of a layer that are missing from a file, as far as it reaches.
 
-    Call it within ``rasterio.Env(**GDAL_OPTIONS)``.
+    Call it within ``rasterio.Env(**GDAL_OPTIONS)``, see `geofile`.
 
     Parameters
     ----------
     asset
-        The file; tried again after `RETRY_AFTER_S` where it can't be read.
+        The file; tried again a little later where it can't be read.
     crs
         What the catalogue says the file's CRS is.
     geobox
@@ -100,16 +83,12 @@ def read_asset(
         If the file is missing, truncated, no raster, has several bands, or lies elsewhere than
         the catalogue says. The layer is then as it was.
     """
-    for wait in (*RETRY_AFTER_S, None):
-        try:
-            return _read_once(asset, crs, geobox, variable, layer, missing)
-        except (RasterioError, OSError, NotGeoreferencedWarning) as error:
-            if missing is None:
-                layer[...] = variable.fill_value
-            if wait is None:
-                raise ReadError(_reason(error)) from error
-            time.sleep(wait)
-    raise AssertionError("the last try returns or raises")
+    try:
+        return with_retries(lambda: _read_once(asset, crs, geobox, variable, layer, missing))
+    except ReadError:
+        if missing is None:
+            layer[...] = variable.fill_value
+        raise
 
 
 def _read_once(
@@ -121,17 +100,14 @@ def _read_once(
     missing: Extent | None,
 ) -> Patch:
     """Read a file once; what rasterio raises passes through."""
-    with _opened(asset, crs) as dataset:
-        file_crs = _crs_text(dataset.crs.to_wkt())
-        asset = _with_nodata(asset, dataset)
-        alignment = None
-        if _same_crs(file_crs, str(geobox.crs)):
-            alignment = align(dataset.transform, dataset.shape, geobox)
+    with open_checked(asset, crs) as dataset:
+        asset = with_own_nodata(asset, dataset)
+        alignment = file_alignment(dataset, geobox)
         if alignment is None:
-            extent = missing or _whole(geobox)
-            values, is_covered = _read_warped(dataset, file_crs, geobox, extent, asset, variable)
-            return _merge(layer, values, Patch(extent, is_covered, missing is None), variable)
-        extent = _intersection(alignment.covered(geobox), missing or _whole(geobox))
+            extent = missing or whole(geobox)
+            values, is_covered = _read_warped(dataset, geobox, extent, asset, variable)
+            return merge(layer, values, Patch(extent, is_covered, missing is None), variable)
+        extent = intersection(alignment.covered(geobox), missing or whole(geobox))
         patch = Patch(extent, is_covered=True, was_missing=missing is None)
         if _is_empty(extent):
             return patch
@@ -139,10 +115,10 @@ def _read_once(
             _read_values(dataset, alignment.source(extent), asset, variable, layer[extent])
             return patch
         values = _read_aligned(dataset, alignment, extent, asset, variable)
-        return _merge(layer, values, patch, variable)
+        return merge(layer, values, patch, variable)
 
 
-def _merge(layer: NDArray[Any], values: NDArray[Any], patch: Patch, variable: Variable) -> Patch:
+def merge(layer: NDArray[Any], values: NDArray[Any], patch: Patch, variable: Variable) -> Patch:
     """Put values where nothing was before."""
     if patch.was_missing is True:
         layer[patch.extent] = values
@@ -150,59 +126,6 @@ def _merge(layer: NDArray[Any], values: NDArray[Any], patch: Patch, variable: Va
     was_missing = is_missing(layer[patch.extent], variable)
     np.copyto(layer[patch.extent], values, where=was_missing)
     return replace(patch, was_missing=was_missing)
-
-
-@contextmanager
-def _opened(asset: Asset, crs: str | None) -> Iterator[rasterio.DatasetReader]:
-    """Open a file and hold it against what the catalogue says."""
-    with rasterio.open(asset.href) as dataset:
-        if dataset.driver not in DRIVERS:
-            raise ReadError(f"is {dataset.driver}, expected a GeoTIFF")
-        if dataset.count != 1:
-            raise ReadError(f"has {dataset.count} bands, expected 1")
-        if dataset.crs is None:
-            raise ReadError("has no CRS")
-        transform = dataset.transform
-        if not all(map(math.isfinite, transform[:6])) or transform.determinant == 0:
-            raise ReadError(f"has no usable geotransform, got {tuple(transform[:6])}")
-        if asset.shape and asset.shape != dataset.shape:
-            raise ReadError(f"is {dataset.shape} pixels, the catalogue says {asset.shape}")
-        if asset.transform and not _same_place(transform, asset.transform):
-            said = tuple(asset.transform)
-            raise ReadError(f"lies at {tuple(transform[:6])}, the catalogue says {said}")
-        if crs and not _same_crs(_crs_text(dataset.crs.to_wkt()), crs):
-            raise ReadError(
-                f"is in {_crs_text(dataset.crs.to_wkt())[:60]}, the catalogue says {crs}"
-            )
-        yield dataset
-
-
-def _same_place(transform: Affine, said: tuple[float, ...]) -> bool:
-    """Whether two geotransforms differ by less than a hundredth of a pixel."""
-    pixel = max(abs(transform.a), abs(transform.b))
-    corners = zip(transform[:6], said, strict=True)
-    return all(abs(one - other) < 0.01 * pixel for one, other in corners) and math.isclose(
-        transform.a, said[0], rel_tol=1e-6
-    )
-
-
-@lru_cache(maxsize=256)
-def _crs_text(wkt: str) -> str:
-    """Return ``EPSG:…`` where a file's CRS is known to be that, else its WKT."""
-    epsg = CRS.from_wkt(wkt).to_epsg()
-    return f"EPSG:{epsg}" if epsg else wkt
-
-
-@lru_cache(maxsize=256)
-def _same_crs(one: str, other: str) -> bool:
-    """Whether two texts name the same CRS."""
-    return one == other or CRS(one).equals(CRS(other), ignore_axis_order=True)
-
-
-def _with_nodata(asset: Asset, dataset: rasterio.DatasetReader) -> Asset:
-    """Return the asset with the file's own nodata, if it has one."""
-    nodata = dataset.nodata
-    return asset if nodata is None or nodata == asset.nodata else replace(asset, nodata=nodata)
 
 
 def _read_aligned(
@@ -226,7 +149,6 @@ def _read_aligned(
 
 def _read_warped(
     dataset: rasterio.DatasetReader,
-    crs: str,
     geobox: GeoBox,
     extent: Extent,
     asset: Asset,
@@ -237,7 +159,7 @@ def _read_warped(
     a, b, c, d, e, f = dataset.transform[:6]
     coarse = Affine(a * factor, b * factor, c, d * factor, e * factor, f)
     height, width = (length / factor for length in dataset.shape)
-    lattice = warp.lattice(crs, coarse, geobox)
+    lattice = warp.lattice(crs_text(dataset.crs.to_wkt()), coarse, geobox)
     rows, cols = lattice.source(extent, (math.ceil(height), math.ceil(width)))
     size = (rows.stop - rows.start, cols.stop - cols.start)
     values = np.full((size[0] * factor, size[1] * factor), variable.fill_value, variable.dtype)
@@ -309,27 +231,5 @@ def _recode(out: NDArray[Any], asset: Asset, variable: Variable) -> None:
         out[missing] = variable.fill_value
 
 
-def _whole(geobox: GeoBox) -> Extent:
-    height, width = geobox.shape
-    return slice(0, height), slice(0, width)
-
-
-def _intersection(one: Extent, other: Extent) -> Extent:
-    rows, cols = (
-        slice(max(a.start, b.start), max(a.start, b.start, min(a.stop, b.stop)))
-        for a, b in zip(one, other, strict=True)
-    )
-    return rows, cols
-
-
 def _is_empty(extent: Extent) -> bool:
     return any(part.stop <= part.start for part in extent)
-
-
-def _reason(error: Exception) -> str:
-    """Return an error's deepest cause in one line, without the query of a signed URL."""
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    text = " ".join(str(cause).split()) or type(cause).__name__
-    return re.sub(r"\?[^\s'\"]*", "?...", text)

@@ -80,7 +80,8 @@ def write_scene(
         (temporary / f"{item_id}.json").write_text(_dump(raw))
         if target.exists():
             shutil.rmtree(target)
-    item = pystac.Item.from_dict(raw, migrate=False)
+    # The links into the catalog lead nowhere until that is written.
+    item = pystac.Item.from_dict(raw | {"links": []}, migrate=False)
     item.set_self_href(str(target.absolute() / f"{item_id}.json"))
     return item
 
