@@ -126,8 +126,9 @@ def median_factor(n: NDArray[np.integer], n_coefficients: int) -> NDArray[np.flo
     """
     quantile = (median_rank(n) - 0.5) / np.maximum(n, 1)
     freedom = np.maximum(n - n_coefficients, 1)
-    normal: NDArray[np.float64] = ndtri((1 + np.minimum(quantile, 0.99)) / 2)
-    return np.sqrt(np.maximum(n, 1) / freedom) / normal
+    normal = ndtri((1 + np.minimum(quantile, 0.99)) / 2)
+    factor: NDArray[np.float64] = np.sqrt(np.maximum(n, 1) / freedom) / normal
+    return factor
 
 
 def make_block(n_dates: int, harmonic_order: int) -> Block:
