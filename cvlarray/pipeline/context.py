@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
@@ -47,8 +48,11 @@ class RunContext:
 
     @cached_property
     def tiles(self) -> list[Tile]:
-        """The run's tiles, row by row."""
-        return tiles(self.geobox, self.config.grid.tile_px)
+        """The run's tiles that the region touches, row by row."""
+        region = self.config.region.to_geometry()
+        shapely.prepare(region)
+        every = tiles(self.geobox, self.config.grid.tile_px)
+        return [tile for tile in every if region.intersects(tile.geobox.geographic_extent.geom)]
 
     @cached_property
     def dates(self) -> NDArray[np.datetime64]:

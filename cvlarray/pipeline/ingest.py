@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
@@ -22,7 +23,7 @@ from cvlarray.cube import (
 )
 from cvlarray.cube.block import FOOTPRINT_MARGIN_DEG
 from cvlarray.grid import Tile
-from cvlarray.names import Variable
+from cvlarray.names import SCL, Variable
 from cvlarray.pipeline.context import DateBlock, RunContext
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.sensors import Scene
@@ -50,7 +51,10 @@ def create_cube(context: RunContext) -> None:
 
 
 def ingest_units(context: RunContext) -> list[WorkUnit]:
-    """Return a unit for each tile and block of dates that a scene touches."""
+    """Return a unit for each tile and block of dates.
+
+    Also where no scene reaches: there may be pixels of an earlier run whose scenes are gone.
+    """
     bands = context.config.cube.bands
     variables = cube_variables(context.scenes, bands)
     loader = LOADERS[context.config.cube.loader]
@@ -62,12 +66,11 @@ def ingest_units(context: RunContext) -> list[WorkUnit]:
         for block in context.date_blocks():
             days = tuple(_over(day, ground) for day in block.days)
             inputs = [(day.date, [hashes[scene.id] for scene in day.scenes]) for day in days]
-            if any(day.scenes for day in days):
-                cube = context.workspace.cube
-                work = partial(ingest_block, cube, tile, block.time, days, variables, loader)
-                n_pixels = math.prod(tile.geobox.shape) * len(days)
-                key = input_hash(common, tile.geobox, inputs)
-                units.append(WorkUnit(Stage.INGEST, unit_key(tile, block), key, n_pixels, work))
+            cube = context.workspace.cube
+            work = partial(ingest_block, cube, tile, block.time, days, variables, loader)
+            n_pixels = math.prod(tile.geobox.shape) * len(days)
+            key = input_hash(common, tile.geobox, inputs)
+            units.append(WorkUnit(Stage.INGEST, unit_key(tile, block), key, n_pixels, work))
     return units
 
 
@@ -118,7 +121,20 @@ def ingest_block(
         n_bytes_read=dataset.nbytes,
         n_bytes_written=n_written,
         unread=tuple(asdict(asset) for asset in read.unread),
+        detail={"scl_counts": scl_counts(read, days)},
     )
+
+
+def scl_counts(block: Block, days: Sequence[Day]) -> dict[str, list[int]]:
+    """Return how many pixels each date has of each scene class, 0 to 11."""
+    classes = block.arrays.get(SCL.name)
+    if classes is None:
+        return {}
+    n_classes = len(SCL.attrs["flag_values"])
+    return {
+        str(day.date): np.bincount(layer.ravel(), minlength=n_classes)[:n_classes].tolist()
+        for day, layer in zip(days, classes, strict=True)
+    }
 
 
 def _load_with_stackstac(

@@ -71,7 +71,7 @@ def monitor_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     ]
 
 
-def monitor_tile(  # noqa: PLR0913 (three stores, and where and when in them)
+def monitor_tile(
     cube: Path,
     baseline: Path,
     detections: Path,

@@ -82,8 +82,7 @@ def make_plan(config: RunConfig) -> Plan:
     """
     context = find_context(config, Workspace(config.workspace))
     units = ingest_units(context)
-    touched = {unit.key.split("/")[0] for unit in units}
-    per_tile = dict.fromkeys((Stage.BASELINE, Stage.MONITOR), len(touched))
+    per_tile = dict.fromkeys((Stage.BASELINE, Stage.MONITOR), len(context.tiles))
     whole = dict.fromkeys((Stage.SEARCH, Stage.ALERTS, Stage.REPORT), 1)
     counts = {Stage.INGEST: len(units), **per_tile, **whole}
     done = dict.fromkeys(Stage, 0)

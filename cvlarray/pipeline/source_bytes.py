@@ -42,10 +42,10 @@ def _scene_bytes(scene: Scene, context: RunContext) -> Iterable[float]:
         if band in scene.assets:
             asset = scene.assets[band]
             share = sum(_share_of(scene, asset, tile.geobox) for tile in context.tiles)
-            yield share * file_bytes(asset, scene)
+            yield share * file_bytes(asset)
 
 
-def file_bytes(asset: Asset, scene: Scene) -> float:
+def file_bytes(asset: Asset) -> float:
     """Return the size of a file: as the catalogue or the disk has it, else by its pixels."""
     if asset.size_bytes is not None:
         return float(asset.size_bytes)

@@ -1,0 +1,5 @@
+"""``python -m cvlarray.cli``."""
+
+from cvlarray.cli import main
+
+main()
