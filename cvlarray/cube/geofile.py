@@ -61,7 +61,7 @@ def with_retries(read: Callable[[], T]) -> T:
     try:
         return read()
     except UNREADABLE as error:
-        raise ReadError(_reason(error)) from error
+        raise ReadError(reason(error)) from error
 
 
 @contextmanager
@@ -137,7 +137,7 @@ def file_alignment(dataset: rasterio.DatasetReader, geobox: GeoBox) -> Alignment
     return align(dataset.transform, dataset.shape, geobox)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Return an error's deepest cause in one line, without the query of a signed URL."""
     cause: BaseException = error
     while cause.__cause__ is not None:

@@ -133,7 +133,10 @@ def _stacked(
         band_coords=False,
         errors_as_nodata=(),
     )
-    values: NDArray[np.float64] = stack.data.compute(scheduler="synchronous")[0, 0]
+    try:
+        values: NDArray[np.float64] = stack.data.compute(scheduler="synchronous")[0, 0]
+    except RuntimeError as error:  # which is what stackstac makes of rasterio's
+        raise OSError(str(error)) from error
     return values
 
 

@@ -168,7 +168,7 @@ def _write_cog(path: Path, values: NDArray[Any], geobox: GeoBox) -> None:
         compress="DEFLATE",
         predictor="NO" if is_classes else "YES",
         # A tile is padded to its full size and decoded whole, so small scenes get small tiles.
-        blocksize=min(COG_BLOCK_PX, -(-max(height, width) // 16) * 16),
+        blocksize=min(COG_BLOCK_PX, max(128, -(-max(height, width) // 16) * 16)),
         overview_resampling="NEAREST" if is_classes else "AVERAGE",
     ) as dataset:
         dataset.write(values, 1)
