@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -49,7 +49,7 @@ FEATURES = {
     "swir16": Feature(("swir16",), RISES, 100, "short-wave infrared reflectance, 1.6 µm"),
     "swir22": Feature(("swir22",), RISES, 100, "short-wave infrared reflectance, 2.2 µm"),
 }
-"""Every feature by name. ``red_swir`` tells bare, wet and mined ground from dry litter."""
+"""Every feature by name. ``red_swir`` is for bare wet ground, mines and ponds; dry slash hides from it."""
 
 STAND_INS = {"nir": "nir08"}
 """Band that serves where the first is missing: the narrow near infrared at 20 m."""
@@ -63,11 +63,24 @@ def bands_of(features: Sequence[str], available: Collection[str]) -> tuple[str, 
     ValueError
         If a feature is unknown or a band isn't available; the message names them.
     """
-    wanted = [band for name in features for band in _feature(name).bands]
+    wanted = [band for name in features for band in find_feature(name).bands]
     return tuple(dict.fromkeys(_available(band, available) for band in wanted))
 
 
-def feature_cube(cube: xr.Dataset, is_clear: xr.DataArray, features: Sequence[str]) -> xr.DataArray:
+def find_feature(name: str, definitions: Mapping[str, Feature] = FEATURES) -> Feature:
+    """Return a feature by its name, or raise a ValueError that lists those known."""
+    if name not in definitions:
+        raise ValueError(f"no feature is called {name}; known are {', '.join(definitions)}")
+    return definitions[name]
+
+
+def feature_cube(
+    cube: xr.Dataset,
+    is_clear: xr.DataArray,
+    features: Sequence[str],
+    *,
+    definitions: Mapping[str, Feature] = FEATURES,
+) -> xr.DataArray:
     """Return the features of a cube where the ground was seen.
 
     Parameters
@@ -77,12 +90,13 @@ def feature_cube(cube: xr.Dataset, is_clear: xr.DataArray, features: Sequence[st
     is_clear
         Boolean (time, y, x).
     features
-        Names in `FEATURES`.
+        Names in ``definitions``.
+    definitions
+        What the names mean; add your own to a copy of `FEATURES`.
 
     Returns
     -------
-    int16 (feature, time, y, x), × 10,000, -32768 where not clear or missing; with the coordinates
-    ``direction`` and ``noise_floor`` along ``feature``. Lazy if ``cube`` is.
+    int16 (feature, time, y, x), × 10,000, -32768 where not clear or missing. Lazy if ``cube`` is.
 
     Raises
     ------
@@ -92,16 +106,10 @@ def feature_cube(cube: xr.Dataset, is_clear: xr.DataArray, features: Sequence[st
         If a band isn't int16.
     """
     if not features:
-        raise ValueError(f"features must name at least one of {', '.join(FEATURES)}")
-    layers = [_layer(cube, is_clear, _feature(name)) for name in features]
-    known = [FEATURES[name] for name in features]
-    coords = {
-        "feature": list(features),
-        "direction": ("feature", np.array([one.direction for one in known], np.int8)),
-        "noise_floor": ("feature", np.array([one.noise_floor for one in known], np.float32)),
-    }
+        raise ValueError(f"features must name at least one of {', '.join(definitions)}")
+    layers = [_layer(cube, is_clear, find_feature(name, definitions)) for name in features]
     stacked = xr.concat(layers, dim="feature", coords="minimal", compat="override", join="override")
-    stacked = stacked.assign_coords(coords).transpose("feature", "time", "y", "x")
+    stacked = stacked.assign_coords(feature=list(features)).transpose("feature", "time", "y", "x")
     attrs = {"long_name": "features", "units": "1e-4", "nodata": int(NODATA_DN)}
     return stacked.rename("features").assign_attrs(attrs)
 
@@ -122,12 +130,6 @@ def _layer(cube: xr.Dataset, is_clear: xr.DataArray, feature: Feature) -> xr.Dat
         compute, *bands, is_clear, dask="parallelized", output_dtypes=[np.int16], join="exact"
     )
     return layer.drop_attrs()
-
-
-def _feature(name: str) -> Feature:
-    if name not in FEATURES:
-        raise ValueError(f"no feature is called {name}; known are {', '.join(FEATURES)}")
-    return FEATURES[name]
 
 
 def _available(band: str, available: Collection[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from cvlarray.baseline import time_axis
 from cvlarray.baseline.pixelwise import over_pixels, require_one_chunk
 from cvlarray.baseline.season import days_of
+from cvlarray.features import FEATURES, Feature, find_feature
 from cvlarray.kernels.detectors import NEVER, Alarm, Consecutive, Detector
 from cvlarray.kernels.evidence import collect_evidence
 from cvlarray.kernels.residual import DateStatistics, joint_residual, standardise
@@ -32,7 +34,12 @@ PIXELS_AT_ONCE = 65_536
 _RECORD = np.dtype([(variable.name, variable.dtype) for variable in DETECTION_VARIABLES])
 
 
-def standardised_residual(features: xr.DataArray, baseline: xr.Dataset) -> xr.DataArray:
+def standardised_residual(
+    features: xr.DataArray,
+    baseline: xr.Dataset,
+    *,
+    definitions: Mapping[str, Feature] = FEATURES,
+) -> xr.DataArray:
     """Return how far observations are from their season, positive towards disturbance.
 
     Parameters
@@ -41,6 +48,8 @@ def standardised_residual(features: xr.DataArray, baseline: xr.Dataset) -> xr.Da
         int16 (feature, time, y, x), as `cvlarray.features.feature_cube` makes it.
     baseline
         What `cvlarray.baseline.fit_baseline` returned for the same features and pixels.
+    definitions
+        Each feature's direction and noise floor by its name.
 
     Returns
     -------
@@ -48,7 +57,7 @@ def standardised_residual(features: xr.DataArray, baseline: xr.Dataset) -> xr.Da
     floor; NaN where missing or without a model. Lazy if the inputs are.
     """
     residual = over_pixels(
-        _standardiser(features, baseline).residual,
+        _standardiser(features, baseline, definitions).residual,
         features.transpose("feature", "time", "y", "x"),
         *_model(features, baseline),
         dims=("feature", "time", "y", "x"),
@@ -60,7 +69,11 @@ def standardised_residual(features: xr.DataArray, baseline: xr.Dataset) -> xr.Da
 
 
 def measure_dates(
-    features: xr.DataArray, baseline: xr.Dataset, is_forest: xr.DataArray
+    features: xr.DataArray,
+    baseline: xr.Dataset,
+    is_forest: xr.DataArray,
+    *,
+    definitions: Mapping[str, Feature] = FEATURES,
 ) -> xr.Dataset:
     """Return how far the forest as a whole is off on each date.
 
@@ -69,7 +82,7 @@ def measure_dates(
 
     Parameters
     ----------
-    features, baseline
+    features, baseline, definitions
         As for `standardised_residual`.
     is_forest
         Boolean (y, x), such as `cvlarray.baseline.is_forest` gives.
@@ -81,7 +94,9 @@ def measure_dates(
     """
     step = math.ceil(math.sqrt(is_forest.size / MAX_REFERENCE_PIXELS))
     thinned = {dim: slice(step // 2, None, step) for dim in ("y", "x")}
-    residual = standardised_residual(features.isel(thinned), baseline.isel(thinned))
+    residual = standardised_residual(
+        features.isel(thinned), baseline.isel(thinned), definitions=definitions
+    )
     return date_statistics(residual, is_forest.isel(thinned))
 
 
@@ -92,6 +107,7 @@ def monitor(
     dates: xr.Dataset | None = None,
     is_forest: xr.DataArray | None = None,
     detector: Detector = Consecutive(),  # noqa: B008  frozen
+    definitions: Mapping[str, Feature] = FEATURES,
 ) -> xr.Dataset:
     """Date the first confirmed change of each pixel.
 
@@ -110,6 +126,8 @@ def monitor(
         Boolean (y, x): where a change is looked for; everywhere by default.
     detector
         Sequential test.
+    definitions
+        Each feature's direction and noise floor by its name.
 
     Returns
     -------
@@ -127,7 +145,11 @@ def monitor(
     if np.any(np.diff(days) <= 0):
         raise ValueError("time must increase from slice to slice; use features.sortby('time')")
     packed = over_pixels(
-        partial(_monitor, standardiser=_standardiser(features, baseline), detector=detector),
+        partial(
+            _monitor,
+            standardiser=_standardiser(features, baseline, definitions),
+            detector=detector,
+        ),
         features.transpose("feature", "time", "y", "x"),
         *_model(features, baseline),
         _date_array(features, dates),
@@ -145,8 +167,7 @@ class _Standardiser:
 
     days: NDArray[np.int64]
     axis: TimeAxis
-    directions: NDArray[np.int8]
-    noise_floors: NDArray[np.float32]
+    definitions: tuple[Feature, ...]
 
     def residual(
         self,
@@ -156,34 +177,24 @@ class _Standardiser:
     ) -> NDArray[np.float32]:
         """Return the residuals (feature, time, ...) of a block."""
         residual = np.empty(features.shape, np.float32)
-        for number, (direction, floor) in enumerate(
-            zip(self.directions, self.noise_floors, strict=True)
-        ):
+        for number, feature in enumerate(self.definitions):
             residual[number] = standardise(
                 features[number],
                 self.days,
                 coefficients[number],
                 sigma[number],
                 self.axis,
-                direction=int(direction),
-                sigma_floor=float(floor),
+                direction=feature.direction,
+                sigma_floor=feature.noise_floor,
             )
         return residual
 
 
-def _standardiser(features: xr.DataArray, baseline: xr.Dataset) -> _Standardiser:
-    for name in ("direction", "noise_floor"):
-        if name not in features.coords:
-            raise ValueError(
-                f"features need the coordinate {name} along feature; "
-                "make them with feature_cube, or assign it"
-            )
-    return _Standardiser(
-        days_of(features),
-        time_axis(baseline),
-        features["direction"].to_numpy(),
-        features["noise_floor"].to_numpy(),
-    )
+def _standardiser(
+    features: xr.DataArray, baseline: xr.Dataset, definitions: Mapping[str, Feature]
+) -> _Standardiser:
+    found = [find_feature(str(name), definitions) for name in features["feature"].to_numpy()]
+    return _Standardiser(days_of(features), time_axis(baseline), tuple(found))
 
 
 def _model(features: xr.DataArray, baseline: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:

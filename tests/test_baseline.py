@@ -1,0 +1,166 @@
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cvlarray.baseline import fit_baseline, is_forest, predict
+from cvlarray.kernels.harmonics import fit_robust
+from cvlarray.kernels.season import TimeAxis
+from cvlarray.names import BASELINE_VARIABLES, NODATA_DN
+
+TIMES = pd.date_range("2016-01-03", "2018-12-30", freq="12D")
+HEIGHT, WIDTH = 9, 14
+
+
+def seasonal(level=6_000, amplitude=1_500, noise=150, seed=0):
+    """Return features (feature, time, y, x) with a known season and gaps."""
+    rng = np.random.default_rng(seed)
+    season = level + amplitude * np.sin(2 * np.pi * (TIMES.dayofyear - 100) / 365.25)
+    shape = (2, TIMES.size, HEIGHT, WIDTH)
+    values = season.to_numpy()[:, None, None] + rng.normal(0, noise, shape)
+    values[1] /= 10
+    values[rng.random(shape) < 0.3] = NODATA_DN
+    coords = {
+        "feature": ["ndvi", "red"],
+        "time": TIMES,
+        "y": np.arange(HEIGHT)[::-1] * 10.0,
+        "x": np.arange(WIDTH) * 10.0,
+        "spatial_ref": 32719,
+    }
+    dims = ("feature", "time", "y", "x")
+    return xr.DataArray(values.astype(np.int16), coords, dims, name="features")
+
+
+@pytest.fixture
+def features():
+    return seasonal()
+
+
+def test_is_the_kernel_with_names(features):
+    baseline = fit_baseline(features)
+    days = TIMES.to_numpy().astype("datetime64[D]").astype(int)
+    axis = TimeAxis.over(days[0], days[-1])
+    for name in ("ndvi", "red"):
+        fit = fit_robust(features.sel(feature=name).to_numpy(), days, axis, min_observations=12)
+        one = baseline.sel(feature=name)
+        np.testing.assert_array_equal(one["coefficients"], fit.coefficients)
+        np.testing.assert_array_equal(one["sigma"], fit.sigma)
+        np.testing.assert_array_equal(one["n_valid"], fit.n_valid)
+    assert baseline.attrs == {
+        "time_origin": axis.origin_days,
+        "time_span_days": axis.span_days,
+        "harmonic_order": 2,
+    }
+
+
+def test_variables_are_those_declared(features):
+    baseline = fit_baseline(features)
+    assert set(baseline.data_vars) == {variable.name for variable in BASELINE_VARIABLES}
+    for variable in BASELINE_VARIABLES:
+        found = baseline[variable.name]
+        assert found.dims == variable.dims
+        assert found.dtype == variable.dtype
+        assert found.attrs == dict(variable.attrs)
+    assert baseline["coefficient"].to_numpy().tolist()[:3] == ["level", "trend", "cosine_1"]
+    assert {"y", "x", "spatial_ref"} <= set(baseline.coords)
+
+
+@settings(max_examples=8)
+@given(y=st.integers(1, HEIGHT), x=st.integers(1, WIDTH), feature=st.integers(1, 2))
+def test_any_chunks_give_the_same_bits(y, x, feature):
+    features = seasonal()
+    eager = fit_baseline(features)
+    lazy = fit_baseline(features.chunk(feature=feature, time=-1, y=y, x=x))
+    xr.testing.assert_identical(lazy.compute(scheduler="threads"), eager)
+
+
+def test_stays_lazy(features, raise_if_dask_computes):
+    with raise_if_dask_computes():
+        baseline = fit_baseline(features.chunk(y=3))
+        expected = predict(baseline, TIMES[:4])
+        forest = is_forest(baseline)
+    eager = fit_baseline(features)
+    xr.testing.assert_identical(expected.compute(), predict(eager, TIMES[:4]))
+    xr.testing.assert_identical(forest.compute(), is_forest(eager))
+
+
+def test_same_graph_every_time(features):
+    names = [fit_baseline(features.chunk(y=3))["sigma"].data.name for _ in range(2)]
+    assert names[0] == names[1]
+    assert fit_baseline(features.chunk(y=3))["sigma"].data.name.startswith("getitem")
+
+
+def test_history_limits_dates_and_trend(features):
+    history = slice("2016-02-01", "2018-02-01")
+    baseline = fit_baseline(features, history=history)
+    assert baseline["n_valid"].max() <= 61
+    days = [np.datetime64(day, "D").astype(int) for day in ("2016-02-01", "2018-02-01")]
+    assert baseline.attrs["time_origin"] == np.mean(days)
+    assert baseline.attrs["time_span_days"] == np.diff(days)[0]
+
+
+def test_prediction_fits_the_observations(features):
+    expected = predict(fit_baseline(features), features["time"])
+    off = (features - expected).where(features != NODATA_DN)
+    assert float(abs(off.sel(feature="ndvi")).median()) < 120
+    assert expected.dims == features.dims
+    assert expected["time"].equals(features["time"])
+
+
+def test_prediction_beyond_the_history_holds_the_trend():
+    rising = seasonal(amplitude=0, noise=0)
+    slope = xr.DataArray(np.arange(TIMES.size) * 10, dims="time")
+    rising = xr.where(rising == NODATA_DN, rising, rising + slope).astype(np.int16)
+    rising = rising.transpose("feature", "time", "y", "x")
+    baseline = fit_baseline(rising)
+    at_end, later = predict(baseline, [TIMES[-1], TIMES[-1] + pd.DateOffset(years=4)]).transpose(
+        "time", ...
+    )
+    np.testing.assert_allclose(at_end, later, atol=25)
+
+
+def test_too_few_observations_are_nan(features):
+    features[0, :, 0, 0] = NODATA_DN
+    features[0, :11, 0, 0] = 5_000
+    baseline = fit_baseline(features).isel(feature=0, y=0, x=0)
+    assert np.isnan(baseline["coefficients"]).all()
+    assert np.isnan(baseline["sigma"])
+    assert baseline["n_valid"] == 11
+    relaxed = fit_baseline(features, min_observations=11).isel(feature=0, y=0, x=0)
+    assert relaxed["coefficients"][0] == pytest.approx(5_000)
+
+
+def test_time_in_chunks(features):
+    with pytest.raises(
+        ValueError, match=r"time must be one chunk to fit a baseline, got 2; .*chunk\(time=-1\)"
+    ):
+        fit_baseline(features.chunk(time=50))
+
+
+def test_no_history(features):
+    with pytest.raises(ValueError, match="at least two dates, got 0"):
+        fit_baseline(features, history=slice("1990", "1991"))
+
+
+def test_float_features(features):
+    with pytest.raises(TypeError, match=r"takes int16 features .* got float64"):
+        fit_baseline(features.astype(float))
+
+
+def test_forest_is_green_and_steady():
+    forest, field = seasonal(level=7_000, amplitude=1_500), seasonal(noise=2_000)
+    water = seasonal(level=500, amplitude=0)
+    assert is_forest(fit_baseline(forest)).all()
+    assert not is_forest(fit_baseline(field)).any()
+    assert not is_forest(fit_baseline(water)).any()
+
+
+def test_no_model_is_no_forest(features):
+    assert not is_forest(fit_baseline(features, min_observations=500)).any()
+
+
+def test_forest_needs_a_vegetation_index(features):
+    with pytest.raises(ValueError, match="is_forest needs the feature ndvi, the baseline has red"):
+        is_forest(fit_baseline(features.sel(feature=["red"])))
