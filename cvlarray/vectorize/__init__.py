@@ -1,9 +1,12 @@
 """Integer rasters of any size as polygons, and the areas of polygons on the ellipsoid."""
 
 from cvlarray.vectorize.area import area_m2, area_uncertainty_m2
+from cvlarray.vectorize.blocks import regular_chunks
 from cvlarray.vectorize.polygons import (
     Connectivity,
     patch_polygons,
+    raster_blocks,
+    raster_geobox,
     split_touching,
     trace_patches,
     vectorize,
@@ -14,6 +17,9 @@ __all__ = [
     "area_m2",
     "area_uncertainty_m2",
     "patch_polygons",
+    "raster_blocks",
+    "raster_geobox",
+    "regular_chunks",
     "split_touching",
     "trace_patches",
     "vectorize",

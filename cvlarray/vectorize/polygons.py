@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from itertools import accumulate, pairwise
 from typing import Literal
 
 import geopandas as gpd
@@ -22,7 +23,15 @@ from cvlarray.kernels.rings import close_rings, gather_lines
 from cvlarray.vectorize.blocks import Block, Chunks, ReadBlock, block_rows, regular_chunks
 from cvlarray.vectorize.merging import NOTHING_OPEN, Patches, merge_row
 
-__all__ = ["Connectivity", "patch_polygons", "split_touching", "trace_patches", "vectorize"]
+__all__ = [
+    "Connectivity",
+    "patch_polygons",
+    "raster_blocks",
+    "raster_geobox",
+    "split_touching",
+    "trace_patches",
+    "vectorize",
+]
 
 Connectivity = Literal[4, 8]
 """Whether pixels that touch in a corner only belong together (8) or not (4)."""
@@ -74,7 +83,7 @@ def vectorize(
     TypeError
         If the values aren't integers.
     """
-    geobox = _geobox(values)
+    geobox = raster_geobox(values)
     batches = [
         _drop_small(patches, min_pixels)
         for patches in trace_patches(
@@ -173,6 +182,17 @@ def patch_polygons(patches: Patches, transform: Affine) -> npt.NDArray[np.object
     return polygons
 
 
+def raster_blocks(values: xr.DataArray) -> Iterator[tuple[slice, slice]]:
+    """Yield the rows and columns of the blocks in which to read a raster (y, x), row by row.
+
+    They are its Dask chunks, or windows of 2048 pixels.
+    """
+    rows, cols = _chunks(values)
+    for y0, y1 in pairwise(accumulate(rows, initial=0)):
+        for x0, x1 in pairwise(accumulate(cols, initial=0)):
+            yield slice(y0, y1), slice(x0, x1)
+
+
 def split_touching(polygons: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
     """Return polygons whose rings touch themselves in corners as valid multipolygons.
 
@@ -212,8 +232,14 @@ def _map_bounded(
         yield waiting.popleft().result()
 
 
-def _geobox(values: xr.DataArray) -> GeoBox:
-    """Return the grid of a raster."""
+def raster_geobox(values: xr.DataArray) -> GeoBox:
+    """Return the grid of a raster.
+
+    Raises
+    ------
+    ValueError
+        If its dims aren't (y, x), or it has no regular grid or CRS.
+    """
     if values.dims != ("y", "x"):
         raise ValueError(f"values must have dims (y, x), got {values.dims}; select one time")
     geobox = ODCExtensionDa(values).geobox

@@ -1,0 +1,46 @@
+"""Components of pixel lists against SciPy's on the whole mask."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import ndimage
+
+from cvlarray.kernels.components import label_pixels
+
+EIGHT = np.ones((3, 3))
+
+
+@given(
+    mask=arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12))),
+    is_eight=st.booleans(),
+)
+def test_labels_are_those_of_scipy(mask: np.ndarray, is_eight: bool) -> None:
+    row, col = np.nonzero(mask)
+    labels = label_pixels(
+        row.astype(np.int32), col.astype(np.int32), np.zeros(row.size, np.int64), is_eight
+    )
+    expected, _ = ndimage.label(mask, EIGHT if is_eight else None)
+    assert labels.tolist() == (expected[mask] - 1).tolist()
+
+
+@given(
+    values=arrays(
+        np.int64, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 3)
+    ),
+    is_eight=st.booleans(),
+)
+def test_groups_are_not_connected(values: np.ndarray, is_eight: bool) -> None:
+    row, col = np.nonzero(values)
+    labels = label_pixels(row.astype(np.int32), col.astype(np.int32), values[row, col], is_eight)
+    n_expected = sum(ndimage.label(values == v, EIGHT if is_eight else None)[1] for v in (1, 2, 3))
+    assert np.unique(labels).size == n_expected
+    for label in range(n_expected):
+        assert np.unique(values[row, col][labels == label]).size == 1
+
+
+def test_no_pixels_have_no_labels() -> None:
+    none = np.empty(0, np.int32)
+    assert label_pixels(none, none, np.empty(0, np.int64), False).size == 0
