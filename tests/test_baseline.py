@@ -161,6 +161,13 @@ def test_no_model_is_no_forest(features):
     assert not is_forest(fit_baseline(features, min_observations=500)).any()
 
 
+def test_forest_by_another_index(features):
+    named = features.assign_coords(feature=["nbr", "red"])
+    assert is_forest(fit_baseline(named)).all()
+
+
 def test_forest_needs_a_vegetation_index(features):
-    with pytest.raises(ValueError, match="is_forest needs the feature ndvi, the baseline has red"):
+    with pytest.raises(
+        ValueError, match="needs the feature ndvi or nbr or ndmi, the baseline has red; add it"
+    ):
         is_forest(fit_baseline(features.sel(feature=["red"])))

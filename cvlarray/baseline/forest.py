@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -12,14 +13,17 @@ from cvlarray.baseline.pixelwise import over_pixels
 from cvlarray.kernels.season import DAYS_PER_YEAR, TimeAxis, design_matrix
 from cvlarray.names import COEFFICIENTS, SIGMA
 
+LOWEST_PEAK = {"ndvi": 0.6, "nbr": 0.45, "ndmi": 0.2}
+"""Least expected value [1] of closed forest at the year's height, by vegetation index."""
+
 _DATES_A_YEAR = 36
 
 
 def is_forest(
     baseline: xr.Dataset,
     *,
-    feature: str = "ndvi",
-    lowest_peak: float = 0.6,
+    feature: str | None = None,
+    lowest_peak: float | None = None,
     largest_sigma: float = 0.12,
 ) -> xr.DataArray:
     """Return which pixels were green at the height of their season and kept to it.
@@ -32,9 +36,9 @@ def is_forest(
     baseline
         What `fit_baseline` returned.
     feature
-        A vegetation index that the baseline has.
+        Vegetation index to judge by; the first of `LOWEST_PEAK` that the baseline has by default.
     lowest_peak
-        Least expected value at the year's height [1].
+        Least expected value at the year's height [1]; that of `LOWEST_PEAK` by default, or NDVI's.
     largest_sigma
         Largest standard deviation of the residuals [1].
 
@@ -45,18 +49,15 @@ def is_forest(
     Raises
     ------
     ValueError
-        If the baseline lacks the feature.
+        If the baseline lacks the feature, or any vegetation index.
     """
-    names = list(baseline["feature"].to_numpy())
-    if feature not in names:
-        raise ValueError(
-            f"is_forest needs the feature {feature}, the baseline has {', '.join(names)}; "
-            "add it or bring a forest mask of your own"
-        )
+    names = [str(name) for name in baseline["feature"].to_numpy()]
+    chosen = _vegetation_index(names, feature)
+    peak = LOWEST_PEAK.get(chosen, LOWEST_PEAK["ndvi"]) if lowest_peak is None else lowest_peak
     of_features = [name for name, coord in baseline.coords.items() if "feature" in coord.dims]
-    one = baseline.isel(feature=names.index(feature)).drop_vars(of_features)
+    one = baseline.isel(feature=names.index(chosen)).drop_vars(of_features)
     forest = over_pixels(
-        partial(_is_forest, lowest_peak=1e4 * lowest_peak, largest_sigma=1e4 * largest_sigma),
+        partial(_is_forest, lowest_peak=1e4 * peak, largest_sigma=1e4 * largest_sigma),
         one[COEFFICIENTS.name].transpose("coefficient", "y", "x"),
         one[SIGMA.name].transpose("y", "x"),
         dims=("y", "x"),
@@ -65,6 +66,18 @@ def is_forest(
     )
     attrs = {"long_name": "pixel was forest in the history", "units": "1"}
     return forest.rename("is_forest").assign_attrs(attrs)
+
+
+def _vegetation_index(names: Sequence[str], wanted: str | None) -> str:
+    """Return the feature to judge by."""
+    candidates = LOWEST_PEAK if wanted is None else [wanted]
+    for name in candidates:
+        if name in names:
+            return name
+    raise ValueError(
+        f"is_forest needs the feature {' or '.join(candidates)}, the baseline has "
+        f"{', '.join(names)}; add it or bring a forest mask of your own"
+    )
 
 
 def _is_forest(
