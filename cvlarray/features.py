@@ -49,7 +49,7 @@ FEATURES = {
     "swir16": Feature(("swir16",), RISES, 100, "short-wave infrared reflectance, 1.6 µm"),
     "swir22": Feature(("swir22",), RISES, 100, "short-wave infrared reflectance, 2.2 µm"),
 }
-"""Every feature by name. ``red_swir`` shows wet ground, mines and ponds; dry slash hides from it."""
+"""Every feature by name. ``red_swir`` shows wet ground, mines and ponds; not dry slash."""
 
 STAND_INS = {"nir": "nir08"}
 """Band that serves where the first is missing: the narrow near infrared at 20 m."""
