@@ -200,7 +200,8 @@ def _read_values(
     where = Window.from_slices(*window)
     if _fits_int16(dataset, asset):
         dataset.read(1, window=where, out=out)
-        if asset.quantity is Quantity.CLASSES or out.max() < _INT16_MAX:
+        # Without an offset a DN that GDAL had to limit is what it has to be.
+        if not asset.offset_dn or out.max() < _INT16_MAX:
             _recode(out, asset, variable)
             return
     values = dataset.read(1, window=where)
@@ -224,10 +225,11 @@ def _fits_int16(dataset: rasterio.DatasetReader, asset: Asset) -> bool:
 
 def _recode(out: NDArray[Any], asset: Asset, variable: Variable) -> None:
     """Add the offset, and put the variable's fill where the file has its nodata."""
-    missing = None if asset.nodata is None else out == asset.nodata
+    is_fill = asset.nodata is None or asset.nodata == variable.fill_value
+    missing = None if is_fill else out == asset.nodata
     if asset.offset_dn:
         out += out.dtype.type(asset.offset_dn)
-    if missing is not None and asset.nodata != variable.fill_value:
+    if missing is not None and missing.any():
         out[missing] = variable.fill_value
 
 
