@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import IntFlag
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,55 @@ SCL = Variable(
             "cloud_high_probability thin_cirrus snow_or_ice"
         ),
     },
+)
+
+
+class QualityFlag(IntFlag):
+    """Why a pixel may be unfit, one bit a reason; water alone is no reason."""
+
+    CLOUD = 1
+    SHADOW = 2
+    """Of a cloud; also dark areas that the provider can't tell from one."""
+    HAZE = 4
+    """Thin cloud, smoke, and the rim of clouds."""
+    CIRRUS = 8
+    SNOW = 16
+    WATER = 32
+    SATURATED = 64
+    """A band is saturated or its detector defective."""
+    FILL = 128
+    """No observation; always alone."""
+
+
+QUALITY = Variable(
+    "quality",
+    ("time", "y", "x"),
+    "uint8",
+    np.uint8(QualityFlag.FILL),
+    {
+        "long_name": "what is on, or in the way of, each pixel",
+        "flag_masks": [flag.value for flag in QualityFlag],
+        "flag_meanings": " ".join(str(flag.name).lower() for flag in QualityFlag),
+    },
+)
+
+MASKED_SHARE = Variable(
+    "masked_share",
+    ("time", "tile"),
+    "float32",
+    np.float32("nan"),
+    {
+        "long_name": "share of the tile's pixels that were not seen clearly",
+        "units": "1",
+        "valid_range": [0.0, 1.0],
+    },
+)
+NEEDS_SAR = Variable(
+    "needs_sar",
+    ("time", "tile"),
+    "bool",
+    None,
+    {"long_name": "too much of the tile is masked on the date, look at it with SAR", "units": "1"},
 )
 
 COEFFICIENTS = Variable(

@@ -1,0 +1,25 @@
+"""Was the ground seen: quality flags from each sensor's own mask or from the bands themselves.
+
+A provider is any callable from a cube to `cvlarray.names.QUALITY`; to add one, write a frozen
+dataclass like `scl.SclQuality` that says which ``bands`` it needs.
+"""
+
+from cvlarray.masking.flags import OBSCURING, QualityProvider, is_clear_of
+from cvlarray.masking.landsat import LandsatQuality
+from cvlarray.masking.planet import UDM2_BANDS, Udm2Quality
+from cvlarray.masking.scl import CLEAR_SCL_CLASSES, SclQuality, is_clear
+from cvlarray.masking.shape import drop_specks, grow_flags
+
+__all__ = [
+    "CLEAR_SCL_CLASSES",
+    "OBSCURING",
+    "UDM2_BANDS",
+    "LandsatQuality",
+    "QualityProvider",
+    "SclQuality",
+    "Udm2Quality",
+    "drop_specks",
+    "grow_flags",
+    "is_clear",
+    "is_clear_of",
+]
