@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -12,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import rasterio
 import xarray as xr
@@ -20,14 +23,19 @@ from numpy.typing import NDArray
 from benchmarks.line_scenes import FOLDER, mirrored_run
 from benchmarks.line_sides import FOLDER_VARIABLE
 from benchmarks.measure import ONE_THREAD, ROOT, Usage, Worker, compare, run_command
-from benchmarks.registry import Measurement, measures
+from benchmarks.registry import Measurement, UnavailableError, measures
+from cvlarray.baseline import fit_baseline
 from cvlarray.demo import write_romania
+from cvlarray.features import feature_cube
+from cvlarray.monitor import monitor
 from tests import romania
 
 CVLARRAY = str(Path(sys.executable).parent / "cvlarray")
 SIZE_PX = 1024
 """Of the scenes for the cost: large enough that starting the program doesn't count."""
 PAIRS = 3
+LOGGED = np.datetime64("2024-04-08")
+"""First changed observation of the logging series."""
 
 
 def run_line(config: Path, workspace: Path) -> Usage:
@@ -232,6 +240,43 @@ def cuts_covered_held_out() -> Measurement:
         f"{name} {one.covered:.1%}, right {one.true:.1%}" for name, one in halves.items()
     )
     return Measurement(100 * min(one.covered for one in halves.values()), "%", note=note)
+
+
+@cache
+def _logging_alarms() -> list[np.datetime64]:
+    """Return when changes were confirmed to begin in a real HLS series of 2023-24, one at most."""
+    folder = os.environ.get("CVLARRAY_TEST_DATA")
+    if not folder:
+        raise UnavailableError("CVLARRAY_TEST_DATA doesn't name the folder of reference data")
+    files = sorted(Path(folder, "pyxccd_series").glob("7_logging_hls_w*.csv"))
+    table = pd.concat(map(pd.read_csv, files)).drop_duplicates("dates").sort_values("dates")
+    coords = {"time": pd.to_datetime(table["dates"] - 719_163, unit="D"), "y": [0], "x": [0]}
+    values = {"red": table["Red"], "nir": table["NIR"], "clear": table["qa"].isin([0, 1])}
+    dims = ("time", "y", "x")
+    layers = {name: (dims, one.to_numpy()[:, None, None]) for name, one in values.items()}
+    cube = xr.Dataset(layers, coords)
+    bands = cube[["red", "nir"]].astype(np.int16)
+    features = feature_cube(bands, cube["clear"], ["ndvi", "red"])
+    baseline = fit_baseline(features, history=slice("2020-01-01", "2022-12-31"))
+    found = monitor(features.sel(time=slice("2023-01-01", None)), baseline)
+    first = int(found["first_flagged"].item())
+    return [np.datetime64(first, "D")] if first >= 0 else []
+
+
+@measures("logging_date_error")
+def logging_date_error() -> Measurement:
+    """Of the first confirmed change."""
+    alarms = _logging_alarms()
+    errors = [abs((alarm - LOGGED) / np.timedelta64(1, "D")) for alarm in alarms]
+    return Measurement(
+        min(errors, default=math.inf), "days", note=f"found: {', '.join(map(str, alarms))}"
+    )
+
+
+@measures("logging_early_alarms")
+def logging_early_alarms() -> Measurement:
+    """The monitor stops at its first confirmed change, so there is one at most."""
+    return Measurement(sum(alarm < LOGGED for alarm in _logging_alarms()), "alarms")
 
 
 @measures("tests_wall")

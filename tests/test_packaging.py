@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +91,36 @@ def test_every_locked_package_has_a_hash() -> None:
 
 def test_torch_stays_out_of_the_lock() -> None:
     assert "torch" not in locked_versions(), "its CPU build comes from another place than the rest"
+
+
+def imported_modules() -> dict[str, set[str]]:
+    """Return the top-level modules that the package imports, with the files that do."""
+    found: dict[str, set[str]] = {}
+    for file in ROOT.glob("cvlarray/**/*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Import(names=names):
+                    modules = [alias.name for alias in names]
+                case ast.ImportFrom(module=str(module), level=0):
+                    modules = [module]
+                case _:
+                    continue
+            for name in modules:
+                found.setdefault(name.partition(".")[0], set()).add(file.name)
+    return found
+
+
+def test_what_is_imported_is_declared() -> None:
+    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    declared = {canonicalize_name(Requirement(line).name) for group in groups for line in group}
+    providers = importlib.metadata.packages_distributions()
+    undeclared = {
+        module: sorted(files)
+        for module, files in imported_modules().items()
+        if module not in sys.stdlib_module_names | {"cvlarray"}
+        and not {canonicalize_name(name) for name in providers.get(module, ())} & declared
+    }
+    assert undeclared == {}
 
 
 def test_extras_that_texts_name_exist() -> None:
