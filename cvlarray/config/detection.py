@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from cvlarray.baseline.forest import LOWEST_PEAK
 from cvlarray.config.problem import problem
 from cvlarray.config.section import Section
 from cvlarray.config.words import OneOf
@@ -18,9 +19,6 @@ SCL_VALUES = dict(zip(SCL.attrs["flag_meanings"].split(), SCL.attrs["flag_values
 """Sentinel-2's scene classes by name."""
 
 SclClass = Annotated[str, OneOf(name for name, value in SCL_VALUES.items() if value)]
-FOREST_FEATURE = "ndvi"
-"""What `cvlarray.baseline.is_forest` looks at."""
-
 FeatureName = Annotated[str, OneOf(FEATURES)]
 
 
@@ -47,7 +45,7 @@ class BaselineConfig(Section):
     features: tuple[FeatureName, ...] = Field(
         default=("ndvi", "red"),
         min_length=1,
-        description="Indices and bands that are watched together: "
+        description="Indices and bands that are watched together, at least one of ndvi, nbr and ndmi: "
         + "; ".join(f"{name}, {feature.long_name}" for name, feature in FEATURES.items())
         + ".",
     )
@@ -67,8 +65,9 @@ class BaselineConfig(Section):
     def _tells_forest(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) < len(value):
             raise problem("", "each feature once", list(value))
-        if FOREST_FEATURE not in value:
-            raise problem("", f"{FOREST_FEATURE} too, which tells where forest stood", list(value))
+        if not set(value) & set(LOWEST_PEAK):
+            expected = f"one of {', '.join(LOWEST_PEAK)} too, to tell where forest stood"
+            raise problem("", expected, list(value))
         return value
 
     @model_validator(mode="after")

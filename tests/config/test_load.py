@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +16,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cvlarray.baseline import is_forest
 from cvlarray.config import LocalCluster, SchedulerAddress, Threads, load_config
-from cvlarray.config.detection import FOREST_FEATURE
 from cvlarray.errors import ConfigError
 from cvlarray.features import bands_of
 from cvlarray.kernels.detectors import Consecutive
@@ -144,9 +141,13 @@ class TestMasking:
 
 
 class TestFeatures:
-    def test_forest_is_told_by_what_the_baseline_looks_at(self) -> None:
-        default = inspect.signature(is_forest).parameters["feature"].default
-        assert default == FOREST_FEATURE
+    @pytest.mark.parametrize("feature", ["ndvi", "nbr", "ndmi"])
+    def test_any_vegetation_index_tells_where_forest_stood(
+        self, write: Write, minimal: str, feature: str
+    ) -> None:
+        text = minimal.replace("[red, nir, scl]", "[red, nir, swir16, swir22, scl]")
+        config = load_config(write(f"{text}baseline: {{features: [{feature}]}}\n"))
+        assert config.baseline.features == (feature,)
 
     def test_a_band_may_be_stood_in_for(self, write: Write, minimal: str) -> None:
         text = minimal.replace("[red, nir, scl]", "[red, nir08, swir16, scl]")
