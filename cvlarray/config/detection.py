@@ -45,7 +45,8 @@ class BaselineConfig(Section):
     features: tuple[FeatureName, ...] = Field(
         default=("ndvi", "red"),
         min_length=1,
-        description="Indices and bands that are watched together, at least one of ndvi, nbr and ndmi: "
+        description="Indices and bands that are watched together, one of ndvi, nbr and ndmi or "
+        "more: "
         + "; ".join(f"{name}, {feature.long_name}" for name, feature in FEATURES.items())
         + ".",
     )

@@ -172,8 +172,8 @@ def mistakes() -> dict[tuple[str, str], str]:
         (
             "name: x",
             "name: x\nbaseline: {features: [red]}",
-        ): '2: baseline.features: expected one of ndvi, nbr, "
-        "ndmi too, which tells where forest stood, got ["red"]',
+        ): "2: baseline.features: expected one of ndvi, nbr, ndmi too, to tell where forest "
+        'stood, got ["red"]',
         # cluster
         (
             "name: x",
