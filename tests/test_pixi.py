@@ -107,7 +107,9 @@ def test_core_dependencies_agree() -> None:
     assert in_pixi == requirements(PYPROJECT["project"]["dependencies"])
 
 
-@pytest.mark.parametrize(("feature", "extras"), [("test", ["demo", "stackstac"]), ("lint", [])])
+@pytest.mark.parametrize(
+    ("feature", "extras"), [("test", ["demo", "postgis", "stackstac"]), ("lint", [])]
+)
 def test_feature_has_its_group_and_extras(feature: str, extras: list[str]) -> None:
     lines = [*PYPROJECT["dependency-groups"][feature]]
     for extra in extras:
