@@ -1,16 +1,21 @@
 """From detected pixels to alerts: polygons with dates, areas, pictures and an identity."""
 
 from cvlarray.alerts.build import ALERT_DTYPES, UNASSIGNED, build_alerts
+from cvlarray.alerts.chips import ChipPair, render_chips, write_chips
 from cvlarray.alerts.files import geojson, write_alerts
 from cvlarray.alerts.identity import event_id
-from cvlarray.alerts.series import AlertSeries
+from cvlarray.alerts.series import AlertSeries, alert_series
 
 __all__ = [
     "ALERT_DTYPES",
     "UNASSIGNED",
     "AlertSeries",
+    "ChipPair",
+    "alert_series",
     "build_alerts",
     "event_id",
     "geojson",
+    "render_chips",
     "write_alerts",
+    "write_chips",
 ]
