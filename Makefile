@@ -50,7 +50,7 @@ bench: $(VENV)/.locked  ## measure against benchmarks/targets.toml; ONLY=<group>
 	@$(PY) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
 
 schema: $(VENV)/.locked  ## write configs/schema.json from the pydantic models
-	@$(VENV)/bin/cvlarray schema > configs/schema.json
+	@$(VENV)/bin/cvlarray schema > configs/.schema.json.new && mv configs/.schema.json.new configs/schema.json
 
 lock: | $(UV)  ## resolve requirements.lock anew
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile pyproject.toml --all-extras --group dev \

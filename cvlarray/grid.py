@@ -17,7 +17,7 @@ from pyproj import Transformer
 from pyproj.exceptions import CRSError
 from shapely.geometry.base import BaseGeometry
 
-__all__ = ["Tile", "project", "region_geobox", "tiles", "transformer"]
+__all__ = ["Tile", "outline", "project", "region_geobox", "tiles", "transformer"]
 
 _EDGE_STEP_DEG = 0.01
 """Straight edges in degrees bend in the projection, so they are followed in steps of about 1 km."""
@@ -131,6 +131,13 @@ def project(geometry: BaseGeometry, source_crs: str, target_crs: str) -> BaseGeo
     """Return a geometry with its points in another CRS; its edges stay straight between them."""
     to_target = transformer(source_crs, target_crs)
     return shapely.transform(geometry, lambda xy: np.column_stack(to_target(*xy.T)))
+
+
+def outline(geobox: GeoBox) -> BaseGeometry:
+    """Return the edge of a grid, EPSG:4326; points along it follow its bend."""
+    edge = shapely.box(*geobox.boundingbox.bbox)
+    step = max(geobox.shape) * abs(geobox.affine.a) / 8
+    return project(shapely.segmentize(edge, step), str(geobox.crs), "EPSG:4326")
 
 
 def _tile(geobox: GeoBox, row: int, col: int, tile_px: int) -> Tile:

@@ -16,6 +16,7 @@ from cvlarray.cli.display import run_display
 from cvlarray.cli.tables import plan_table, status_table
 from cvlarray.cluster import executor
 from cvlarray.config import RunConfig, json_schema, load_config
+from cvlarray.demo import demo_config, write_romania
 from cvlarray.errors import CvlarrayError
 from cvlarray.pipeline import Stage, make_plan, read_status, run_pipeline
 from cvlarray.store.workspace import Workspace
@@ -81,7 +82,7 @@ def run(
     started = time.perf_counter()
     run_stages(settings, first=from_, last=until)
     if until == Stage.REPORT:
-        typer.echo(f"report: {Workspace(settings.workspace).report}")
+        typer.echo(f"report: {Workspace(settings.workspace).report_html}")
     typer.echo(f"wall time: {time.perf_counter() - started:.0f} s")
 
 
@@ -136,16 +137,18 @@ _stage_command(Stage.REPORT, "Write the HTML report.")
 @app.command()
 def demo(
     workspace: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("demo-run"),
+    config: Annotated[
+        Path | None, typer.Option(help="Another YAML over the same data: configs/demo_20m.yaml.")
+    ] = None,
     cluster: ClusterOption = None,
 ) -> None:
-    """Find and date real clearings in the Sentinel-2 cube that ships with the extra `demo`."""
-    from cvlarray.demo import demo_config, write_romania  # noqa: PLC0415 (needs the extra)
-
+    """Find and date real clearings in the Sentinel-2 cube that comes with the extra `demo`."""
     started = time.perf_counter()
-    write_romania(workspace)
-    settings = read_config(demo_config(), workspace, cluster)
+    settings = read_config(config or demo_config(), workspace, cluster)
+    with console.status("writing the scenes as COGs and STAC Items"):
+        write_romania(settings.workspace)
     run_stages(settings, first=Stage.SEARCH, last=Stage.REPORT)
-    typer.echo(f"report: {Workspace(settings.workspace).report}")
+    typer.echo(f"report: {Workspace(settings.workspace).report_html}")
     typer.echo(f"wall time: {time.perf_counter() - started:.0f} s")
 
 

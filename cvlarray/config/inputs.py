@@ -53,10 +53,10 @@ class GridConfig(Section):
         description="[x, y] of a pixel corner the grid passes through, m in the CRS.",
     )
     tile_px: int = Field(
-        default=2048,
-        ge=64,
+        default=1024,
+        ge=16,
         le=16384,
-        description="Edge of a tile, the unit of work, pixels, 64 to 16384; "
+        description="Edge of a tile, the unit of work, pixels, 16 to 16384; "
         "a multiple of store.shard_px.",
     )
 

@@ -22,7 +22,7 @@ from cvlarray.cube.geofile import GDAL_OPTIONS
 from cvlarray.cube.raster import Patch, read_asset
 from cvlarray.cube.variables import is_missing
 from cvlarray.errors import ReadError
-from cvlarray.grid import project
+from cvlarray.grid import outline, project
 from cvlarray.names import NOT_COVERED, READ, READ_STATUS, UNREAD, Variable
 from cvlarray.sensors import Asset, Scene, read_footprint
 
@@ -101,12 +101,12 @@ def mosaic_block(
     status = np.full(shape, NOT_COVERED, READ_STATUS.dtype)
     bands = [variable for variable in variables if variable.name != READ_STATUS.name]
     arrays = {band.name: np.full(shape, band.fill_value, band.dtype) for band in bands}
-    ground = _ground(geobox)
+    block_ground = ground(geobox)
     unread: list[UnreadAsset] = []
     with rasterio.Env(**GDAL_OPTIONS):
         for index, day in enumerate(days):
             layers = {name: array[index] for name, array in arrays.items()}
-            scenes = [scene for scene in day.scenes if scene.footprint.intersects(ground)]
+            scenes = [scene for scene in day.scenes if scene.footprint.intersects(block_ground)]
             unread += _read_day(scenes, geobox, bands, layers, status[index], read)
     for asset in unread:
         logger.warning("unread: %s %s: %s", asset.scene_id, asset.band, asset.reason)
@@ -189,23 +189,19 @@ def _missing_extent(layer: NDArray[Any], variable: Variable) -> Extent:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
 
 
-def _ground(geobox: GeoBox) -> BaseGeometry:
-    """Return the block's outline in longitude and latitude, with a margin."""
-    outline = shapely.segmentize(shapely.box(*geobox.boundingbox.bbox), _edge_step(geobox))
-    in_degrees = project(outline, str(geobox.crs), "EPSG:4326")
-    return read_footprint(mapping(in_degrees)).buffer(FOOTPRINT_MARGIN_DEG)
+def ground(geobox: GeoBox) -> BaseGeometry:
+    """Return the outline of a grid, EPSG:4326, widened by what catalogues leave off footprints.
+
+    A scene whose footprint doesn't meet it has no pixels on the grid.
+    """
+    return read_footprint(mapping(outline(geobox))).buffer(FOOTPRINT_MARGIN_DEG)
 
 
 def _rasterised(footprint: BaseGeometry, geobox: GeoBox) -> NDArray[np.bool_]:
     """Return which pixels of the block a footprint (EPSG:4326) touches."""
     edges = shapely.segmentize(footprint, FOOTPRINT_MARGIN_DEG)
-    outline = project(edges, "EPSG:4326", str(geobox.crs))
+    on_grid = project(edges, "EPSG:4326", str(geobox.crs))
     touched: NDArray[np.bool_] = geometry_mask(
-        [mapping(outline)], geobox.shape, geobox.affine, all_touched=True, invert=True
+        [mapping(on_grid)], geobox.shape, geobox.affine, all_touched=True, invert=True
     )
     return touched
-
-
-def _edge_step(geobox: GeoBox) -> float:
-    """Return the length of the pieces in which the block's edges are projected [CRS units]."""
-    return float(max(geobox.shape)) * abs(geobox.affine.a) / 8

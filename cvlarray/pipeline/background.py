@@ -38,7 +38,11 @@ def find_background(context: RunContext, clear_share: pd.DataFrame) -> Backgroun
         A row a date: ``date`` and ``clear_share``.
     """
     rendering = next(
-        (name for name, bands in RENDERINGS.items() if set(bands) <= set(context.config.cube.bands)),
+        (
+            name
+            for name, bands in RENDERINGS.items()
+            if set(bands) <= set(context.config.cube.bands)
+        ),
         None,
     )
     recent = clear_share.tail(N_RECENT_DATES)

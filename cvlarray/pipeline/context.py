@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 
 from cvlarray.config import RunConfig
 from cvlarray.cube import Day
-from cvlarray.grid import Tile, region_geobox, tiles
+from cvlarray.grid import Tile, outline, region_geobox, tiles
 from cvlarray.sensors import Scene
 from cvlarray.store import Workspace
 
@@ -52,7 +52,7 @@ class RunContext:
         region = self.config.region.to_geometry()
         shapely.prepare(region)
         every = tiles(self.geobox, self.config.grid.tile_px)
-        return [tile for tile in every if region.intersects(tile.geobox.geographic_extent.geom)]
+        return [tile for tile in every if region.intersects(outline(tile.geobox))]
 
     @cached_property
     def dates(self) -> NDArray[np.datetime64]:

@@ -21,7 +21,7 @@ from cvlarray.cube import (
     cube_variables,
     read_block,
 )
-from cvlarray.cube.block import FOOTPRINT_MARGIN_DEG
+from cvlarray.cube.block import ground
 from cvlarray.grid import Tile
 from cvlarray.names import SCL, Variable
 from cvlarray.pipeline.context import DateBlock, RunContext
@@ -62,9 +62,9 @@ def ingest_units(context: RunContext) -> list[WorkUnit]:
     hashes = {scene.id: _scene_hash(scene, bands) for scene in context.scenes}
     units = []
     for tile in context.tiles:
-        ground = _ground(tile.geobox)
+        tile_ground = ground(tile.geobox)
         for block in context.date_blocks():
-            days = tuple(_over(day, ground) for day in block.days)
+            days = tuple(_over(day, tile_ground) for day in block.days)
             inputs = [(day.date, [hashes[scene.id] for scene in day.scenes]) for day in days]
             cube = context.workspace.cube
             work = partial(ingest_block, cube, tile, block.time, days, variables, loader)
@@ -148,14 +148,9 @@ def _load_with_stackstac(
 LOADERS: dict[str, BlockLoader] = {"direct": read_block, "stackstac": _load_with_stackstac}
 
 
-def _over(day: Day, ground: BaseGeometry) -> Day:
-    """Return the day with those of its scenes that may have pixels on the ground."""
-    return Day(day.date, tuple(s for s in day.scenes if s.footprint.intersects(ground)))
-
-
-def _ground(geobox: GeoBox) -> BaseGeometry:
-    """Return the outline of a grid in degrees, widened by what footprints leave out."""
-    return geobox.geographic_extent.geom.buffer(FOOTPRINT_MARGIN_DEG)
+def _over(day: Day, place: BaseGeometry) -> Day:
+    """Return the day with those of its scenes that may have pixels at the place."""
+    return Day(day.date, tuple(s for s in day.scenes if s.footprint.intersects(place)))
 
 
 def _scene_hash(scene: Scene, bands: Sequence[str]) -> str:

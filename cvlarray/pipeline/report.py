@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from functools import partial
 from pathlib import Path
 
@@ -12,14 +10,13 @@ import numpy as np
 import pandas as pd
 
 import cvlarray
-from cvlarray.alerts import AlertSeries, alert_series
+from cvlarray.alerts import AlertSeries, ChipPair, alert_series
 from cvlarray.config import RunConfig
-from cvlarray.pipeline.alerts import CHIP_NAME, watched_features
+from cvlarray.pipeline.alerts import watched_features
 from cvlarray.pipeline.background import find_background
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.report import (
-    ChipPair,
     Limits,
     Period,
     Provenance,
@@ -58,7 +55,7 @@ def make_report(context: RunContext, ledger: Ledger) -> UnitOutcome:
         alerts=alerts,
         detections=open_raw(context.workspace.detections),
         clear_share=clear_share,
-        chips={event_id: _chips(context.workspace.chips, event_id) for event_id in shown.index},
+        chips={a["event_id"]: _chips(context.workspace.chips, a) for _, a in shown.iterrows()},
         series=_series(context, shown),
         stages=[summary[stage] for stage in Stage if stage in summary],
         unread=_unread(context, ledger),
@@ -71,35 +68,34 @@ def make_report(context: RunContext, ledger: Ledger) -> UnitOutcome:
 
 
 def _shown(alerts: gpd.GeoDataFrame, n_shown: int) -> gpd.GeoDataFrame:
-    """Return the largest alerts, by event id: those that get pictures and series."""
-    return alerts.nlargest(n_shown, "area_m2").set_index("event_id")
+    """Return the largest alerts: those that get pictures and series."""
+    return alerts.nlargest(n_shown, "area_m2")
 
 
 def _series(context: RunContext, shown: gpd.GeoDataFrame) -> dict[str, AlertSeries]:
+    """Return the series of the first of the watched features, by event id."""
     features, baseline = watched_features(context)
-    monitor = context.config.monitor
     return {
-        event_id: alert_series(
+        alert["event_id"]: alert_series(
             features,
             baseline,
             alert,
-            event_id=event_id,
-            threshold=monitor.threshold_z,
+            geobox=context.geobox,
+            feature=context.config.baseline.features[0],
             monitoring_start=context.config.periods.monitoring.start,
+            half_width=context.config.monitor.threshold_z,
         )
-        for event_id, alert in shown.iterrows()
+        for _, alert in shown.iterrows()
     }
 
 
-def _chips(folder: Path, event_id: str) -> ChipPair:
-    """Return the pictures of an event; their dates are in their names."""
-    found: dict[str, tuple[bytes, dt.date]] = {}
-    for path in sorted(folder.glob(f"{event_id}_*.png")):
-        if match := re.fullmatch(CHIP_NAME, path.name):
-            found[match["when"]] = path.read_bytes(), dt.date.fromisoformat(match["date"])
-    before, before_date = found.get("before", (None, None))
-    after, after_date = found.get("after", (None, None))
-    return ChipPair(before, after, before_date, after_date)
+def _chips(folder: Path, alert: pd.Series) -> ChipPair:
+    """Return the pictures of an alert, as the alerts stage left them."""
+    pictures = [folder / f"{alert['event_id']}_{when}.png" for when in ("before", "after")]
+    before, after = (path.read_bytes() if path.exists() else None for path in pictures)
+    dates = (alert["before_date"], alert["after_date"])
+    before_date, after_date = (None if pd.isna(date) else date.date() for date in dates)
+    return ChipPair(before, after, before_date, after_date, "")
 
 
 def _clear_share(context: RunContext, ledger: Ledger) -> pd.DataFrame:

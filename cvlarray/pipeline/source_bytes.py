@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
+from cvlarray.grid import outline
 from cvlarray.pipeline.context import RunContext
 from cvlarray.sensors import Asset, Scene
 
@@ -63,8 +64,7 @@ def _share_of(scene: Scene, asset: Asset, geobox: GeoBox) -> float:
     """Return the share of a file's blocks that a tile touches."""
     if asset.shape and asset.transform and scene.crs == str(geobox.crs):
         return _share_of_blocks(asset.shape, asset.transform, geobox)
-    ground = geobox.geographic_extent.geom
-    return float(scene.footprint.intersection(ground).area / scene.footprint.area)
+    return float(scene.footprint.intersection(outline(geobox)).area / scene.footprint.area)
 
 
 @lru_cache(maxsize=100_000)

@@ -2,7 +2,6 @@
 
 from cvlarray.report.inputs import (
     Background,
-    ChipPair,
     Limits,
     Period,
     Provenance,
@@ -13,7 +12,6 @@ from cvlarray.report.render import render_report, write_report
 
 __all__ = [
     "Background",
-    "ChipPair",
     "Limits",
     "Period",
     "Provenance",

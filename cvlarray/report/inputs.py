@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -15,7 +14,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
-from cvlarray.alerts import AlertSeries
+from cvlarray.alerts import AlertSeries, ChipPair
 from cvlarray.store import StageSummary
 
 ALERT_COLUMNS = (
@@ -92,15 +91,6 @@ class Background:
                 f"a background must be uint8 of shape {expected}, "
                 f"got {self.rgb.dtype} of shape {self.rgb.shape}"
             )
-
-
-class ChipPair(NamedTuple):
-    """Pictures of one place before and after its change; None where no clear date was found."""
-
-    before_png: bytes | None
-    after_png: bytes | None
-    before_date: dt.date | None
-    after_date: dt.date | None
 
 
 @dataclass(frozen=True)

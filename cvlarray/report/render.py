@@ -17,9 +17,10 @@ import geopandas as gpd
 import jinja2
 import numpy as np
 
+from cvlarray.alerts import ChipPair
 from cvlarray.report import figures, observability, palette, pictures, wording
 from cvlarray.report.alert_list import AlertEntry, date_legend, entries, ranked
-from cvlarray.report.inputs import ChipPair, ReportInputs
+from cvlarray.report.inputs import ReportInputs
 from cvlarray.report.map import alert_map
 from cvlarray.store import StageSummary, write_atomic
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import xarray as xr
 import yaml
-from conftest import run_settings
 
 from cvlarray.config import load_config
 from cvlarray.store import Workspace
+from tests.pipeline.forest import run_settings
 
 N_KILLS = 4
 

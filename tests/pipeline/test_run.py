@@ -11,9 +11,9 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 import yaml
-from conftest import CLEARED, FIRST_CLEAR_AFTER, GEOBOX
 
 from cvlarray.cluster import executor
 from cvlarray.config import RunConfig, load_config
@@ -22,6 +22,7 @@ from cvlarray.pipeline import Stage, read_status, run_pipeline
 from cvlarray.pipeline.progress import LogProgress
 from cvlarray.pipeline.units import UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, Workspace
+from tests.pipeline.forest import CLEARED, FIRST_CLEAR_AFTER, GEOBOX, run_settings
 
 WriteConfig = Callable[..., Path]
 
@@ -47,8 +48,6 @@ def run(config: RunConfig, **stages: Stage) -> dict[Stage, int]:
 @pytest.fixture(scope="session")
 def finished(forest_source: Path, tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
     """Return the config of a finished run; don't write to its workspace."""
-    from conftest import run_settings
-
     folder = tmp_path_factory.mktemp("finished")
     path = folder / "run.yaml"
     path.write_text(yaml.safe_dump(run_settings(forest_source, folder / "workspace")))
@@ -206,10 +205,8 @@ def test_a_search_that_finds_nothing_says_why(forest_source, write_config, secti
 
 
 def test_a_monitoring_period_under_cloud_raises_nothing_and_says_so(source, write_config):
-    from rasterio import open as open_raster
-
     for path in source.glob("*/S2A_19LDF_2021*/*scl*.tif"):
-        with open_raster(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+        with rasterio.open(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
             dataset.write(np.full((1, *GEOBOX.shape), 9, np.uint8))
     config = load_config(write_config(source))
     run(config)

@@ -15,8 +15,8 @@ import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from cvlarray.alerts import AlertSeries
-from cvlarray.report import Background, ChipPair, Period, Provenance, ReportInputs, UnreadAsset
+from cvlarray.alerts import AlertSeries, ChipPair
+from cvlarray.report import Background, Period, Provenance, ReportInputs, UnreadAsset
 from cvlarray.report.pictures import png_bytes
 from cvlarray.store import StageSummary
 

@@ -11,10 +11,10 @@ import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
+from cvlarray.alerts import ChipPair
 from cvlarray.errors import StoreError
 from cvlarray.report import (
     Background,
-    ChipPair,
     Limits,
     Period,
     UnreadAsset,
