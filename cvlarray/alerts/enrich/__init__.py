@@ -1,0 +1,44 @@
+"""Where an alert lies: protected areas, concessions, territories, roads, rivers and districts."""
+
+from cvlarray.alerts.enrich.backend import Backend
+from cvlarray.alerts.enrich.enrichment import ENRICHED_DTYPES, enrich
+from cvlarray.alerts.enrich.facts import FACT_COLUMNS, relate
+from cvlarray.alerts.enrich.geopandas_backend import GeoPandasBackend
+from cvlarray.alerts.enrich.layer import (
+    Columns,
+    FileSource,
+    Layer,
+    LayerError,
+    MatchWindow,
+    Reader,
+    Relation,
+    Role,
+    TableSource,
+    WfsSource,
+)
+from cvlarray.alerts.enrich.snapshot import Snapshot, load_layer, take_snapshot
+from cvlarray.alerts.enrich.status import LicenceStatus, licence_status
+
+__all__ = [
+    "ENRICHED_DTYPES",
+    "FACT_COLUMNS",
+    "Backend",
+    "Columns",
+    "FileSource",
+    "GeoPandasBackend",
+    "Layer",
+    "LayerError",
+    "LicenceStatus",
+    "MatchWindow",
+    "Reader",
+    "Relation",
+    "Role",
+    "Snapshot",
+    "TableSource",
+    "WfsSource",
+    "enrich",
+    "licence_status",
+    "load_layer",
+    "relate",
+    "take_snapshot",
+]

@@ -1,0 +1,181 @@
+"""What a geospatial layer is: where it comes from, what it says, and how far its borders hold."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from cvlarray.alerts.enrich.status import LicenceStatus
+from cvlarray.errors import CvlarrayError
+
+__all__ = [
+    "Columns",
+    "FileSource",
+    "Layer",
+    "LayerError",
+    "MatchWindow",
+    "Reader",
+    "Relation",
+    "Role",
+    "Source",
+    "TableSource",
+    "WfsSource",
+]
+
+
+class LayerError(CvlarrayError):
+    """A layer can't be read or used as declared; the message names the layer and the reason."""
+
+
+class Role(StrEnum):
+    """What a layer means to an alert."""
+
+    STRICT_PROTECTION = "strict_protection"
+    COMMUNAL_RESERVE = "communal_reserve"
+    BUFFER_ZONE = "buffer_zone"
+    CONCESSION = "concession"
+    INDIGENOUS_TERRITORY = "indigenous_territory"
+    ROAD = "road"
+    RIVER = "river"
+    ADMIN_UNIT = "admin_unit"
+    EXTERNAL_ALERTS = "external_alerts"
+
+
+class Relation(StrEnum):
+    """How a layer is held against an alert."""
+
+    OVERLAP = "overlap"
+    """Which share of the alert lies in each feature, and whether a border is near."""
+    NEAREST = "nearest"
+    """How far the nearest feature is."""
+    MATCH = "match"
+    """Which features lie near enough to speak of the same event."""
+
+
+_RELATIONS = {
+    Role.ROAD: Relation.NEAREST,
+    Role.RIVER: Relation.NEAREST,
+    Role.EXTERNAL_ALERTS: Relation.MATCH,
+}
+
+
+class Reader(StrEnum):
+    """Who turns a source into features."""
+
+    VECTOR = "vector"
+    """Any vector file GDAL reads, or GeoParquet; columns as declared."""
+    GFW_RASTER = "gfw_raster"
+    """GFW integrated, GLAD or RADD raster: confidence × 10,000 + days since 2014-12-31."""
+    GFW_CSV = "gfw_csv"
+    """GFW download: latitude, longitude, …__date, …__confidence."""
+    AMAZON_MINING_WATCH = "amazon_mining_watch"
+    """Amazon Mining Watch polygons with their year or quarter."""
+    MAPBIOMAS = "mapbiomas"
+    """MapBiomas Alerta polygons with id and detected_at."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _as_tuple(value: Any) -> Any:
+    return (value,) if isinstance(value, str | Path) else value
+
+
+class FileSource(_Model):
+    """One file, or several of the same schema, such as a cadastre in one file a UTM zone."""
+
+    path: Annotated[tuple[Path, ...], BeforeValidator(_as_tuple), Field(min_length=1)] = Field(
+        description="Path, or list of paths, each in its own CRS."
+    )
+    sublayer: str | None = Field(default=None, description="Layer in a GeoPackage or GDB.")
+    crs: str | None = Field(
+        default=None, description="CRS of a file that names none; a CRS in the file wins."
+    )
+
+
+class TableSource(_Model):
+    """A PostGIS table or view."""
+
+    table: str = Field(min_length=1, description="Name of the table, as it is, without quotes.")
+    schema_name: str = Field(default="public", min_length=1, description="Schema of the table.")
+    geometry: str = Field(default="geom", min_length=1, description="Geometry column.")
+    database: str = Field(
+        default="",
+        description="libpq connection string; empty: PGHOST, PGUSER … Passwords belong in "
+        "~/.pgpass or PGPASSWORD.",
+    )
+
+
+class WfsSource(_Model):
+    """A feature type of a Web Feature Service that answers GeoJSON."""
+
+    url: str = Field(pattern=r"^https?://", description="Address of the service.")
+    typename: str = Field(min_length=1, description="Name of the feature type.")
+    timeout_s: float = Field(default=60, gt=0, le=3600, description="Seconds to wait.")
+
+
+Source = FileSource | TableSource | WfsSource
+
+
+class Columns(_Model):
+    """Names of the source's columns, by what they mean; None: the source doesn't say."""
+
+    code: str | None = Field(
+        default=None, description="Official code; rows of one code are parts of one feature."
+    )
+    name: str | None = Field(default=None, description="Name of the feature.")
+    category: str | None = Field(default=None, description="Kind, such as Parque Nacional.")
+    status: str | None = Field(default=None, description="Legal status, as the source words it.")
+    department: str | None = Field(default=None, description="Department, or a slash list.")
+    province: str | None = Field(default=None, description="Province, or a slash list.")
+    district: str | None = Field(default=None, description="District, or a slash list.")
+    legal_area_ha: str | None = Field(
+        default=None, description="Area in the legal text, ha; never the geometry's."
+    )
+    date: str | None = Field(default=None, description="Date of an external alert.")
+    confidence: str | None = Field(default=None, description="Confidence of an external alert.")
+
+
+class MatchWindow(_Model):
+    """How near an external alert must be to speak of the same event."""
+
+    distance_m: float = Field(default=100, ge=0, le=10_000, description="Metres, at most.")
+    days: int = Field(default=60, ge=0, le=3660, description="Days between them, at most.")
+
+
+class Layer(_Model):
+    """A layer as declared: enough to read it again and to say which edition was used."""
+
+    name: str = Field(min_length=1, description="Name in the trail; any text.")
+    source: Source = Field(description="File, PostGIS table or WFS.")
+    role: Role = Field(description="What the layer means to an alert.")
+    columns: Columns = Field(default=Columns(), description="Names of the source's columns.")
+    keep: Mapping[str, tuple[str, ...]] = Field(
+        default={}, description="Only rows whose column (as in the source) has one of the values."
+    )
+    reader: Reader = Field(default=Reader.VECTOR, description="Who reads the source.")
+    valid: dt.date | None = Field(
+        default=None, description="Date on which this edition was the official one."
+    )
+    licence: str = Field(default="", description="Terms of use and attribution.")
+    boundary_uncertainty_m: float = Field(
+        default=0, ge=0, le=10_000, description="How far the drawn border may be off, m."
+    )
+    status_words: Mapping[str, LicenceStatus] = Field(
+        default={}, description="Meaning of the source's status words, beside INGEMMET's."
+    )
+    match: MatchWindow = Field(default=MatchWindow(), description="For external alerts.")
+    sha256: str | None = Field(
+        default=None, pattern="^[0-9a-f]{64}$", description="Pins the edition: refuse any other."
+    )
+
+    @property
+    def relation(self) -> Relation:
+        """How the layer is held against an alert."""
+        return _RELATIONS.get(self.role, Relation.OVERLAP)
