@@ -119,9 +119,11 @@ def plan_error(config: Path, workspace: Path) -> Measurement:
         subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     )
     happened = what_happened(workspace, run_line(config, workspace))
-    errors = {name: 100 * abs(planned[name] / value - 1) for name, value in happened.items()}
-    note = ", ".join(f"{name} {error:.0f} %" for name, error in errors.items())
-    return Measurement(max(errors.values()), "%", note=note)
+    errors = {name: 100 * (planned[name] / value - 1) for name, value in happened.items()}
+    note = ", ".join(
+        f"{name} {value:.3g} ({errors[name]:+.0f} %)" for name, value in happened.items()
+    )
+    return Measurement(max(map(abs, errors.values())), "%", note=note)
 
 
 def what_happened(workspace: Path, usage: Usage) -> dict[str, float]:
@@ -165,7 +167,7 @@ def _found(config: str, resolution_m: int) -> tuple[xr.Dataset, xr.Dataset, roma
     write_romania(workspace)
     run = [CVLARRAY, "run", str(ROOT / "configs" / f"{config}.yaml"), "--cluster", "threads"]
     run_command([*run, "--workspace", str(workspace)])
-    with xr.open_zarr(workspace / "detections.zarr", mask_and_scale=False) as detections:
+    with xr.open_zarr(workspace / "detections.zarr", decode_cf=False) as detections:
         loaded = detections.load()
     cube = romania.load(resolution_m)
     return loaded, cube, romania.truth(cube)
