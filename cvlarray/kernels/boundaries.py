@@ -163,7 +163,7 @@ def _resolve_pinches(
     names = np.empty((len(pinches), 2), np.int64)
     n_cuts = 0
     for pinch in range(len(pinches)):
-        upper, lower, kind = pinches[pinch]
+        upper, lower, kind = pinches[pinch, 0], pinches[pinch, 1], pinches[pinch, 2]
         upper_part, lower_part = parts[nodes[upper, LABEL]], parts[nodes[lower, LABEL]]
         if upper_part == lower_part:
             after_upper = nodes[upper, NEXT]

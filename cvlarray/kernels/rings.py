@@ -126,12 +126,14 @@ def rotate_rings(points: IntArray, offsets: KeyArray) -> IntArray:
         start, stop = offsets[ring], offsets[ring + 1]
         first = start
         for point in range(start + 1, stop):
-            row, col = points[point]
+            row, col = points[point, 0], points[point, 1]
             if row < points[first, 0] or (row == points[first, 0] and col < points[first, 1]):
                 first = point
-        tail = stop - first
-        rotated[start : start + tail] = points[first:stop]
-        rotated[start + tail : stop] = points[start:first]
+        for point in range(start, stop):
+            source = point + first - start
+            if source >= stop:
+                source -= stop - start
+            rotated[point, 0], rotated[point, 1] = points[source, 0], points[source, 1]
     return rotated
 
 
@@ -158,8 +160,12 @@ def close_rings(points: IntArray, offsets: KeyArray) -> tuple[IntArray, KeyArray
     """Return rings with their first point repeated at the end, as geometry libraries have them."""
     n_rings = len(offsets) - 1
     closed = np.empty((len(points) + n_rings, 2), np.int32)
+    closed_offsets = np.empty(n_rings + 1, np.int64)
+    closed_offsets[0] = 0
     for ring in range(n_rings):
         start, stop = offsets[ring], offsets[ring + 1]
-        closed[start + ring : stop + ring] = points[start:stop]
-        closed[stop + ring] = points[start]
-    return closed, offsets + np.arange(n_rings + 1)
+        for point in range(start, stop):
+            closed[point + ring, 0], closed[point + ring, 1] = points[point, 0], points[point, 1]
+        closed[stop + ring, 0], closed[stop + ring, 1] = points[start, 0], points[start, 1]
+        closed_offsets[ring + 1] = stop + ring + 1
+    return closed, closed_offsets
