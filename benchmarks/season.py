@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from benchmarks import season_sides as sides
 from benchmarks.measure import (
@@ -261,12 +262,15 @@ def _robust_twin(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.f
     def tukey(r: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.clip(1 - (r / 4.685) ** 2, 0, None) ** 2
 
+    n, n_coefficients = x.shape
+    rank = n // 2 + 1
+    # The scale of the ranked residual: few residuals are smaller than the errors they come from.
+    factor = np.sqrt(n / (n - n_coefficients)) / ndtri((1 + (rank - 0.5) / n) / 2)
     coefficients = _normal_equations(x, y)
     for weights_of in (huber, huber, tukey):
         residuals = y - x @ coefficients
-        # Their (upper) median with the smallest left out, one for each coefficient but one.
-        ranked = np.sort(np.abs(residuals))[x.shape[1] - 1 :]
-        weights = weights_of(residuals / (1.4826 * ranked[ranked.size // 2]))
+        sigma = factor * np.sort(np.abs(residuals))[rank - 1]
+        weights = weights_of(residuals / sigma)
         coefficients = np.linalg.solve((x.T * weights) @ x, (x.T * weights) @ y)
     return coefficients
 
