@@ -89,7 +89,7 @@ class DaskExecutor:
     @property
     def n_slots(self) -> int:
         """Threads over all workers, at least one while workers are still joining."""
-        return max(1, sum(self.client.nthreads().values()))
+        return max(1, int(sum(self.client.nthreads().values())))
 
     @property
     def dashboard_link(self) -> str | None:

@@ -1,7 +1,7 @@
 """From detected pixels to alerts: polygons with dates, areas, pictures and an identity."""
 
 from cvlarray.alerts.build import ALERT_DTYPES, UNASSIGNED, build_alerts
-from cvlarray.alerts.chips import ChipPair, render_chips, write_chips
+from cvlarray.alerts.chips import ChipPair, choose_rendering, render_chips, write_chips
 from cvlarray.alerts.files import geojson, write_alerts
 from cvlarray.alerts.identity import event_id
 from cvlarray.alerts.series import AlertSeries, alert_series
@@ -13,6 +13,7 @@ __all__ = [
     "ChipPair",
     "alert_series",
     "build_alerts",
+    "choose_rendering",
     "event_id",
     "geojson",
     "render_chips",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from cvlarray.names import NODATA_DN
 from cvlarray.store import write_atomic
 from cvlarray.vectorize import raster_geobox
 
-__all__ = ["ChipPair", "choose_dates", "render_chips", "write_chips"]
+__all__ = ["ChipPair", "choose_dates", "choose_rendering", "render_chips", "write_chips"]
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
@@ -31,6 +31,9 @@ RENDERINGS = {
     "true colour": ("red", "green", "blue"),
     "false colour (near infrared, red, green)": ("nir", "red", "green"),
     "false colour (narrow near infrared, red, green)": ("nir08", "red", "green"),
+    "false colour (near infrared, red, red)": ("nir", "red", "red"),
+    "false colour (narrow near infrared, red, red)": ("nir08", "red", "red"),
+    "false colour (near infrared and short-wave infrared)": ("swir22", "nir", "nir"),
 }
 """Bands as red, green and blue, the best first."""
 
@@ -94,9 +97,9 @@ def render_chips(
     ValueError
         If the cube lacks the bands of every rendering, or the alert isn't on its grid.
     """
-    rendering, bands = _rendering([str(name) for name in cube.data_vars])
+    rendering, bands = choose_rendering([str(name) for name in cube.data_vars])
     window = alert_window(alert["geometry"], raster_geobox(cube[bands[0]][0]), size_px=size_px)
-    place = cube[list(bands)].isel(y=window.y, x=window.x)
+    place = cube[list(dict.fromkeys(bands))].isel(y=window.y, x=window.x)
     clear = is_clear.isel(y=window.y, x=window.x).transpose("time", "y", "x").to_numpy()
     last_unchanged = alert["interval_start"]
     if pd.isna(last_unchanged):
@@ -108,7 +111,7 @@ def render_chips(
         last_unchanged.to_datetime64(),
         alert["confirmed"].to_datetime64(),
     )
-    shown = [None if i is None else _without_haze(_read(place, i)) for i in chosen]
+    shown = [None if i is None else _without_haze(_read(place, bands, i)) for i in chosen]
     full = _full_scale([rgb for rgb in shown if rgb is not None])
     before, after = (None if rgb is None else _png(_scaled(rgb, full), window) for rgb in shown)
     before_date, after_date = (None if i is None else dates[i].item() for i in chosen)
@@ -163,13 +166,19 @@ def write_chips(chips: ChipPair, folder: Path, event_id: str) -> list[Path]:
     return paths
 
 
-def _rendering(available: Collection[str]) -> tuple[str, tuple[str, ...]]:
-    """Return the best rendering that the bands allow."""
+def choose_rendering(available: Collection[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the best rendering that the bands allow: its name, and what is shown as RGB.
+
+    Raises
+    ------
+    ValueError
+        If the bands allow none.
+    """
     for name, bands in RENDERINGS.items():
         if set(bands) <= set(available):
             return name, bands
     raise ValueError(
-        "a picture needs the bands red, green and blue, or nir (or nir08), red and green; "
+        "a picture needs the bands red, green and blue, or nir (or nir08) and red; "
         f"got {', '.join(available)}"
     )
 
@@ -186,11 +195,12 @@ def _cheapest(dates: npt.NDArray[np.int64], cost: FloatArray) -> int | None:
     return int(dates[np.argmin(cost)]) if dates.size else None
 
 
-def _read(place: xr.Dataset, date: int) -> FloatArray:
+def _read(place: xr.Dataset, bands: Sequence[str], date: int) -> FloatArray:
     """Return (y, x, 3) reflectance × 10,000 of one date, NaN where a band is missing."""
-    bands = place.isel(time=date).to_dataarray("band").transpose("y", "x", "band").to_numpy()
-    is_seen = (bands != NODATA_DN).all(axis=2, keepdims=True)
-    return np.where(is_seen, bands.astype(np.float64), np.nan)
+    read = place.isel(time=date).transpose("y", "x").compute()
+    layers = np.stack([read[band].to_numpy() for band in bands], axis=-1)
+    is_seen = (layers != NODATA_DN).all(axis=2, keepdims=True)
+    return np.where(is_seen, layers.astype(np.float64), np.nan)
 
 
 def _without_haze(rgb: FloatArray) -> FloatArray:

@@ -76,7 +76,7 @@ def test_alerts_have_the_contracts_columns_and_the_clearings_area(finished):
     (alert,) = alerts.itertuples()
     # UTM's scale at this place is within 0.04 % of true.
     assert alert.area_m2 == pytest.approx(10 * 14 * 100, rel=2e-3)
-    assert alert.area_uncertainty_m2 == pytest.approx(0.15 * alert.area_m2, rel=1e-6)
+    assert alert.area_uncertainty_m2 == pytest.approx(0.15 * alert.area_m2, rel=1e-4)
     assert dt.date.fromisoformat(str(alert.first_detected)[:10]) == FIRST_CLEAR_AFTER
     features = json.loads(workspace.alerts_geojson.read_text())["features"]
     assert [feature["properties"]["event_id"] for feature in features] == [alert.event_id]
@@ -91,7 +91,7 @@ def test_the_report_and_the_filled_in_config_lie_in_the_workspace(finished):
 def test_plain_xarray_opens_the_cube_as_reflectance(finished):
     cube = xr.open_zarr(Workspace(finished.workspace).cube)
     assert cube["red"].dims == ("time", "y", "x")
-    assert float(cube["red"].median()) == pytest.approx(0.03, abs=0.005)
+    assert float(np.nanmedian(cube["red"].to_numpy())) == pytest.approx(0.03, abs=0.005)
     assert cube.rio.crs.to_epsg() == 32719
 
 
@@ -135,7 +135,7 @@ def test_from_a_stage_needs_those_before_it(forest_source, write_config):
 
 def test_a_truncated_asset_is_unread_and_read_once_it_is_mended(source, write_config):
     config = load_config(write_config(source))
-    broken = sorted(source.glob("*/S2A_19LDF_20210618_0_L2A/*red*.tif"))[0]
+    broken = sorted(source.glob("*/S2A_19LDF_20210618_0_L2A/B04.tif"))[0]
     whole = broken.read_bytes()
     broken.write_bytes(whole[: len(whole) // 3])
     run(config)
@@ -205,7 +205,7 @@ def test_a_search_that_finds_nothing_says_why(forest_source, write_config, secti
 
 
 def test_a_monitoring_period_under_cloud_raises_nothing_and_says_so(source, write_config):
-    for path in source.glob("*/S2A_19LDF_2021*/*scl*.tif"):
+    for path in source.glob("*/S2A_19LDF_2021*/SCL.tif"):
         with rasterio.open(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
             dataset.write(np.full((1, *GEOBOX.shape), 9, np.uint8))
     config = load_config(write_config(source))
