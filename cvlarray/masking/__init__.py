@@ -5,6 +5,7 @@ dataclass like `scl.SclQuality` that says which ``bands`` it needs.
 """
 
 from cvlarray.masking.flags import OBSCURING, QualityProvider, is_clear_of
+from cvlarray.masking.fmask import FmaskQuality
 from cvlarray.masking.landsat import LandsatQuality
 from cvlarray.masking.planet import UDM2_BANDS, Udm2Quality
 from cvlarray.masking.scl import CLEAR_SCL_CLASSES, SclQuality, is_clear
@@ -14,6 +15,7 @@ __all__ = [
     "CLEAR_SCL_CLASSES",
     "OBSCURING",
     "UDM2_BANDS",
+    "FmaskQuality",
     "LandsatQuality",
     "QualityProvider",
     "SclQuality",
