@@ -12,6 +12,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+import rioxarray  # noqa: F401 (the .rio accessor)
 import xarray as xr
 import yaml
 
