@@ -111,9 +111,11 @@ def render_chips(
         last_unchanged.to_datetime64(),
         alert["confirmed"].to_datetime64(),
     )
-    shown = [None if i is None else _without_haze(_read(place, bands, i)) for i in chosen]
-    full = _full_scale([rgb for rgb in shown if rgb is not None])
-    before, after = (None if rgb is None else _png(_scaled(rgb, full), window) for rgb in shown)
+    shown = [None if i is None else without_haze(_read(place, bands, i)) for i in chosen]
+    full = full_scale([rgb for rgb in shown if rgb is not None])
+    before, after = (
+        None if rgb is None else _png(scaled_picture(rgb, full), window) for rgb in shown
+    )
     before_date, after_date = (None if i is None else dates[i].item() for i in chosen)
     return ChipPair(before, after, before_date, after_date, rendering)
 
@@ -203,7 +205,7 @@ def _read(place: xr.Dataset, bands: Sequence[str], date: int) -> FloatArray:
     return np.where(is_seen, layers.astype(np.float64), np.nan)
 
 
-def _without_haze(rgb: FloatArray) -> FloatArray:
+def without_haze(rgb: FloatArray) -> FloatArray:
     """Return a picture less the darkest values of each band, which are mostly air.
 
     Else a hazy date looks blue beside a clear one (dark object subtraction: Chavez 1988,
@@ -213,13 +215,13 @@ def _without_haze(rgb: FloatArray) -> FloatArray:
     return rgb - np.percentile(seen, DARK_PERCENT, axis=0) if seen.size else rgb
 
 
-def _full_scale(pictures: list[FloatArray]) -> float:
+def full_scale(pictures: list[FloatArray]) -> float:
     """Return the value that is drawn brightest, in all bands of all pictures."""
     values = np.concatenate([np.ones(1), *(picture.ravel() for picture in pictures)])
     return max(float(np.nanpercentile(values, BRIGHT_PERCENT)), 1.0)
 
 
-def _scaled(rgb: FloatArray, full: float) -> Picture:
+def scaled_picture(rgb: FloatArray, full: float) -> Picture:
     scaled = np.clip(rgb / full, 0, 1) ** (1 / GAMMA) * 255
     return np.where(np.isnan(scaled), MISSING_GREY, scaled).round().astype(np.uint8)
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
-from cvlarray.alerts import choose_rendering
+from cvlarray.alerts.chips import choose_rendering, full_scale, scaled_picture, without_haze
 from cvlarray.names import NODATA_DN
 from cvlarray.pipeline.context import RunContext
 from cvlarray.report import Background
@@ -18,46 +19,48 @@ from cvlarray.store import open_raw
 LARGEST_EDGE_PX = 1200
 """Of the picture: enough for a screen, little enough for a page."""
 
-N_RECENT_DATES = 30
-"""The picture is the clearest of so many last dates."""
+N_RECENT_DATES = 40
+"""The picture is one of so many last dates,"""
+
+ALMOST = 0.98
+MIN_CLEAR_SHARE = 0.05
+"""of those that saw nearly as much as the best of them, and something at all,"""
+
+N_COMPARED = 6
+"""of the last of these, the darkest: haze is bright."""
 
 
 def find_background(context: RunContext, clear_share: pd.DataFrame) -> Background | None:
-    """Return the clearest of the last dates as a picture, None if nothing was seen on any.
+    """Return a recent date with much seen and little haze as a picture, None if nothing was seen.
 
     Parameters
     ----------
     clear_share
         A row a date: ``date`` and ``clear_share``.
     """
-    recent = clear_share.tail(N_RECENT_DATES)
-    if recent["clear_share"].max() <= 0:
-        return None
+    shares = clear_share["clear_share"].to_numpy()[-N_RECENT_DATES:]
+    first = len(clear_share) - len(shares)
+    clearest = first + np.flatnonzero(shares >= max(ALMOST * shares.max(), MIN_CLEAR_SHARE))
     rendering, bands = choose_rendering(context.config.cube.bands)
-    # The last of equally clear dates.
-    shares = recent["clear_share"].to_numpy()
-    index = len(clear_share) - 1 - int(np.argmax(shares[::-1]))
     step = math.ceil(max(context.geobox.shape) / LARGEST_EDGE_PX)
-    thinned = open_raw(context.workspace.cube)[list(dict.fromkeys(bands))].isel(
-        time=index, y=slice(step // 2, None, step), x=slice(step // 2, None, step)
-    )
-    layers = thinned.compute(scheduler="synchronous")
-    rgb = stretched([layers[band].to_numpy() for band in bands])
+    thinned = {dim: slice(step // 2, None, step) for dim in ("y", "x")}
+    cube = open_raw(context.workspace.cube)[list(dict.fromkeys(bands))].isel(thinned)
+    layers = {int(index): _layers(cube, bands, int(index)) for index in clearest[-N_COMPARED:]}
+    if not layers:
+        return None
+    index = min(layers, key=lambda one: float(np.nanmedian(layers[one])))
+    rgb = without_haze(layers[index])
+    picture = scaled_picture(rgb, full_scale([rgb]))
     return Background(
-        rgb=rgb,
-        geobox=context.geobox.zoom_to(rgb.shape[:2]),
+        rgb=picture,
+        geobox=context.geobox.zoom_to(picture.shape[:2]),
         date=clear_share["date"].iloc[index].date(),
         rendering=rendering,
     )
 
 
-def stretched(layers: Sequence[NDArray[np.int16]]) -> NDArray[np.uint8]:
-    """Return three bands (y, x) as a picture, each from its 2nd to its 98th percentile."""
-    picture = np.zeros((*layers[0].shape, len(layers)), np.uint8)
-    for channel, layer in enumerate(layers):
-        values = np.where(layer == NODATA_DN, np.nan, layer.astype(np.float32))
-        if np.isfinite(values).any():
-            low, high = np.nanpercentile(values, [2, 98])
-            scaled = (values - low) / max(high - low, 1) * 255
-            picture[..., channel] = np.nan_to_num(np.clip(scaled, 0, 255)).astype(np.uint8)
-    return picture
+def _layers(cube: xr.Dataset, bands: Sequence[str], index: int) -> NDArray[np.float64]:
+    """Return (y, x, 3) reflectance × 10,000 of one date, NaN where missing."""
+    read = cube.isel(time=index).compute(scheduler="synchronous")
+    layers = np.stack([read[band].to_numpy() for band in bands], axis=-1)
+    return np.where(layers == NODATA_DN, np.nan, layers.astype(np.float64))
