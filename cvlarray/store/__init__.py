@@ -4,7 +4,8 @@ from cvlarray.store.atomic import replacing, write_atomic
 from cvlarray.store.fingerprint import input_hash
 from cvlarray.store.layout import create_store
 from cvlarray.store.ledger import Ledger, LedgerRow, StageSummary, UnitStatus
-from cvlarray.store.region import open_raw, write_region
+from cvlarray.store.raw import open_raw
+from cvlarray.store.region import write_region
 from cvlarray.store.workspace import Workspace
 
 __all__ = [

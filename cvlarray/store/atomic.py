@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from cvlarray.errors import StoreError
 
@@ -29,21 +31,80 @@ def replacing(path: Path) -> Iterator[Path]:
     StoreError
         If it can't be written, for example because the disk is full. `path` is as it was.
     """
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{_PARTIAL}{path.suffix}")
+    temporary = _temporary(path)
     try:
-        make_folder(path.parent)
-        yield temporary
-        sync_tree(temporary)
-        temporary.replace(path)
-        _sync(path.parent)
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {path}: {error}; what was there before is untouched, "
-            "make room or mend the disk and run again"
-        ) from error
+        with _explained(path):
+            make_folder(path.parent)
+            yield temporary
+            sync_tree(temporary)
+            temporary.replace(path)
+            _sync(path.parent)
     finally:
         with suppress(OSError):
             _remove(temporary)
+
+
+class FileBatch:
+    """Files that are replaced when the block ends well, and none of them when it doesn't.
+
+    All are on the disk before the first is replaced: a disk that gets full leaves what was there.
+    Each is replaced in one step, though not all of them in the same. The disk is waited for less
+    often than with `replacing`: once a folder instead of once a file for the names.
+    """
+
+    def __init__(self) -> None:
+        self._staged: dict[Path, Path] = {}
+        self._unwanted: set[Path] = set()
+
+    def write(self, path: Path, parts: Iterable[bytes]) -> None:
+        """Write the content that a file is going to have; missing folders are made.
+
+        Raises
+        ------
+        StoreError
+            If it can't be written.
+        """
+        self._staged[path] = temporary = _temporary(path)
+        with _explained(path):
+            make_folder(path.parent)
+            with temporary.open("wb") as file:
+                file.writelines(parts)
+
+    def remove(self, path: Path) -> None:
+        """Let a file, if there is one, be gone."""
+        if path.exists():
+            self._unwanted.add(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._replace()
+        finally:
+            for temporary in self._staged.values():
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+
+    def _replace(self) -> None:
+        for path, temporary in self._staged.items():
+            with _explained(path):
+                _sync(temporary)
+        for path, temporary in self._staged.items():
+            with _explained(path):
+                temporary.replace(path)
+        for path in self._unwanted:
+            with _explained(path):
+                path.unlink(missing_ok=True)
+        for folder in {path.parent for path in (*self._staged, *self._unwanted)}:
+            with _explained(folder):
+                _sync(folder)
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
@@ -105,6 +166,21 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.{uuid.uuid4().hex}{_PARTIAL}{path.suffix}")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path}: {error}; what was there before is untouched, "
+            "make room or mend the disk and run again"
+        ) from error
 
 
 def _remove(path: Path) -> None:

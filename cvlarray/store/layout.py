@@ -27,6 +27,9 @@ _TIME_UNITS = "seconds since 1970-01-01"
 # Fixed, so that dates can be added without writing the earlier ones anew.
 _TIME_CHUNK = 1024
 
+# Units whose rows outlive their data would count as done.
+_WAYS_OUT = "Give this run a workspace of its own, or delete {} and the ledger to make both anew"
+
 
 def create_store(  # noqa: PLR0913 - the whole layout in one call, each part by its name
     path: Path,
@@ -255,8 +258,7 @@ def _write_template(path: Path, template: xr.Dataset, encoding: dict[str, dict[s
 def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
     if found := differences(read_metadata(path).fingerprint, identity):
         raise StoreError(
-            f"{path} was made for another run: {'; '.join(found)}. "
-            f"Give this run a workspace of its own, or delete {path} to make it anew"
+            f"{path} was made for another run: {'; '.join(found)}. " + _WAYS_OUT.format(path)
         )
 
 
@@ -269,8 +271,8 @@ def _add_times(path: Path, times: np.ndarray[Any, Any]) -> None:
         found = _date(times[same]) if same < len(times) else "no more dates"
         raise StoreError(
             f"{path} holds {_date(stored[same])} as date {same + 1} of {len(stored)}, this run has "
-            f"{found}: dates can only be added after the last, {_date(stored[-1])}. Give this run "
-            f"a workspace of its own, or delete {path} to make it anew"
+            f"{found}: dates can only be added after the last, {_date(stored[-1])}. "
+            + _WAYS_OUT.format(path)
         )
     if len(times) > len(stored):
         _extend(path, times)

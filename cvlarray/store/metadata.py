@@ -47,6 +47,8 @@ class StoreMetadata:
     coords: Mapping[str, np.ndarray[Any, Any]]
     """Values along each dimension; ``time`` as datetime64[s]."""
     fingerprint: Mapping[str, Any]
+    version: tuple[int, ...]
+    """Changes when the metadata do, or the store is replaced; the same for every process."""
 
 
 def read_metadata(path: Path) -> StoreMetadata:
@@ -71,7 +73,7 @@ def read_metadata(path: Path) -> StoreMetadata:
 
 # The version makes a store that was extended or replaced another entry.
 @lru_cache(maxsize=8)
-def _read(path: Path, version: tuple[int, ...]) -> StoreMetadata:  # noqa: ARG001 - cache key
+def _read(path: Path, version: tuple[int, ...]) -> StoreMetadata:
     group = zarr.open_group(path, mode="r", use_consolidated=True)
     members = dict(group.arrays())
     arrays = {name: _stored(name, array) for name, array in members.items() if array.shards}
@@ -79,7 +81,7 @@ def _read(path: Path, version: tuple[int, ...]) -> StoreMetadata:  # noqa: ARG00
     coords = {dim: np.asarray(members[dim][...]) for dim in dims & members.keys()}
     if "time" in coords:
         coords["time"] = coords["time"].astype("datetime64[s]")
-    return StoreMetadata(arrays, coords, json.loads(str(group.attrs[FINGERPRINT])))
+    return StoreMetadata(arrays, coords, json.loads(str(group.attrs[FINGERPRINT])), version)
 
 
 def _stored(name: str, array: zarr.Array[Any]) -> StoredArray:

@@ -1,7 +1,8 @@
-"""Write whole shards of a store, and open it."""
+"""Write whole shards of a store."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from cvlarray.errors import StoreError
-from cvlarray.store.atomic import replacing
+from cvlarray.store.atomic import FileBatch
 from cvlarray.store.metadata import StoredArray, StoreMetadata, read_metadata
 from cvlarray.store.shard import encode_shard
 
@@ -24,7 +25,8 @@ def write_region(
     """Write variables into a region of a store, whole shards only.
 
     Each shard is encoded in the calling thread and replaced in one step, so a reader sees its old
-    or its new values; the region as a whole is written when this returns, and is then on the disk.
+    or its new values. None is replaced before all are on the disk; when this returns, so are the
+    names that they go by.
     Any number of processes may write, as long as no two have a shard in common.
 
     Parameters
@@ -47,7 +49,7 @@ def write_region(
     ------
     StoreError
         If the region isn't made of whole shards, `dataset` has coordinates of another place, or
-        the disk doesn't take it (is full, for example): then some shards of the region may be new.
+        the disk doesn't take it (is full, for example).
     TypeError
         If a variable isn't NumPy-backed or has another dtype.
     ValueError
@@ -60,45 +62,16 @@ def write_region(
     for target, region in zip(targets, regions, strict=True):
         _check_values(dataset[target.name].variable, target, region)
         _check_coords(path, dataset, metadata, region)
-    return sum(
-        _write_variable(path, target, region, dataset[target.name].to_numpy())
-        for target, region in zip(targets, regions, strict=True)
-    )
-
-
-def open_raw(path: Path, *, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
-    """Open a store lazily as it is stored: integers neither scaled nor masked.
-
-    Parameters
-    ----------
-    path
-        Store made by `create_store`.
-    chunks
-        Length of the Dask chunks along some dimensions; best a multiple of the store's inner
-        chunks, which are what is decoded at once. A shard where not given.
-
-    Returns
-    -------
-    Dataset with Dask arrays of the stored dtypes; ``_FillValue`` and ``scale_factor`` in the attrs.
-    ``time`` is datetime64[ns], other dates stay days since 1970-01-01. For scaled floats with NaN
-    use ``xr.open_zarr(path)``.
-
-    Raises
-    ------
-    StoreError
-        If `path` is not such a store.
-    """
-    metadata = read_metadata(path)
-    shards = {dim: n for array in metadata.arrays.values() for dim, n in array.shard.items()}
-    dataset: xr.Dataset = xr.open_zarr(
-        path,
-        chunks={**shards, **(chunks or {})},
-        consolidated=True,
-        mask_and_scale=False,
-        decode_times=dict.fromkeys(metadata.arrays, False) | {"time": True},
-        decode_timedelta=False,
-    )
-    return dataset.assign_coords(spatial_ref=dataset["spatial_ref"].load())
+    try:
+        with FileBatch() as files:
+            return sum(
+                _write_variable(files, path, target, region, dataset[target.name].to_numpy())
+                for target, region in zip(targets, regions, strict=True)
+            )
+    finally:
+        for target in targets:
+            # Tells `open_raw` that values are other ones, even if only some have been replaced.
+            os.utime(path / target.name)
 
 
 def _target(path: Path, metadata: StoreMetadata, name: str) -> StoredArray:
@@ -171,7 +144,11 @@ def _equal(
 
 
 def _write_variable(
-    path: Path, target: StoredArray, region: Region, values: np.ndarray[Any, Any]
+    files: FileBatch,
+    path: Path,
+    target: StoredArray,
+    region: Region,
+    values: np.ndarray[Any, Any],
 ) -> int:
     """Write each shard of a region. The region's own shards are counted from its start."""
     shard = target.format.shard
@@ -181,16 +158,10 @@ def _write_variable(
     for position in np.ndindex(*counts):
         window = tuple(slice(p * n, (p + 1) * n) for p, n in zip(position, shard, strict=True))
         key = [str(p + start) for p, start in zip(position, starts, strict=True)]
-        parts = encode_shard(values[window], target.format)
-        written += _put(path.joinpath(target.name, "c", *key), parts)
+        file = path.joinpath(target.name, "c", *key)
+        if parts := encode_shard(values[window], target.format):
+            files.write(file, parts)
+            written += sum(map(len, parts))
+        else:
+            files.remove(file)  # a shard of nothing but fill has none
     return written
-
-
-def _put(path: Path, parts: list[bytes]) -> int:
-    """Replace a shard's file; a shard of nothing but fill has none."""
-    if not parts:
-        path.unlink(missing_ok=True)
-        return 0
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        file.writelines(parts)
-    return sum(map(len, parts))
