@@ -1,6 +1,7 @@
 """Where an alert lies: protected areas, concessions, territories, roads, rivers and districts."""
 
 from cvlarray.alerts.enrich.backend import Backend
+from cvlarray.alerts.enrich.changes import CHANGE_COLUMNS, Change, jurisdiction_changes
 from cvlarray.alerts.enrich.enrichment import ENRICHED_DTYPES, enrich
 from cvlarray.alerts.enrich.facts import FACT_COLUMNS, relate
 from cvlarray.alerts.enrich.geopandas_backend import GeoPandasBackend
@@ -22,9 +23,11 @@ from cvlarray.alerts.enrich.snapshot import Snapshot, load_layer, take_snapshot
 from cvlarray.alerts.enrich.status import LicenceStatus, licence_status
 
 __all__ = [
+    "CHANGE_COLUMNS",
     "ENRICHED_DTYPES",
     "FACT_COLUMNS",
     "Backend",
+    "Change",
     "Columns",
     "FileSource",
     "GeoPandasBackend",
@@ -41,6 +44,7 @@ __all__ = [
     "TableSource",
     "WfsSource",
     "enrich",
+    "jurisdiction_changes",
     "licence_status",
     "load_layer",
     "relate",
