@@ -4,15 +4,23 @@ A provider is any callable from a cube to `cvlarray.names.QUALITY`; to add one, 
 dataclass like `scl.SclQuality` that says which ``bands`` it needs.
 """
 
+from cvlarray.masking.coverage import (
+    MAX_MASKED_SHARE,
+    coverage_by_month,
+    coverage_by_ten_days,
+    tile_coverage,
+)
 from cvlarray.masking.flags import OBSCURING, QualityProvider, is_clear_of
 from cvlarray.masking.fmask import FmaskQuality
 from cvlarray.masking.landsat import LandsatQuality
+from cvlarray.masking.picture import coverage_figure
 from cvlarray.masking.planet import UDM2_BANDS, Udm2Quality
 from cvlarray.masking.scl import CLEAR_SCL_CLASSES, SclQuality, is_clear
 from cvlarray.masking.shape import drop_specks, grow_flags
 
 __all__ = [
     "CLEAR_SCL_CLASSES",
+    "MAX_MASKED_SHARE",
     "OBSCURING",
     "UDM2_BANDS",
     "FmaskQuality",
@@ -20,8 +28,12 @@ __all__ = [
     "QualityProvider",
     "SclQuality",
     "Udm2Quality",
+    "coverage_by_month",
+    "coverage_by_ten_days",
+    "coverage_figure",
     "drop_specks",
     "grow_flags",
     "is_clear",
     "is_clear_of",
+    "tile_coverage",
 ]
