@@ -10,7 +10,7 @@ from cvlarray.kernels.accelerate import jit
 __all__ = [
     "chain_lines",
     "close_rings",
-    "gather_lines",
+    "copy_lines",
     "ring_pixels",
     "rotate_rings",
     "unite_pairs",
@@ -90,8 +90,10 @@ def chain_lines(successors: KeyArray) -> tuple[KeyArray, KeyArray, int]:
 
 
 @jit
-def gather_lines(points: IntArray, offsets: KeyArray, order: KeyArray) -> tuple[IntArray, KeyArray]:
-    """Return the points and offsets of lines taken in another order.
+def copy_lines(
+    points: IntArray, offsets: KeyArray, lines: KeyArray, target: IntArray, places: KeyArray
+) -> None:
+    """Copy lines to given places of another array.
 
     Parameters
     ----------
@@ -99,29 +101,27 @@ def gather_lines(points: IntArray, offsets: KeyArray, order: KeyArray) -> tuple[
         (n, 2) vertices, line after line.
     offsets
         (lines + 1,) where each line starts.
-    order
-        (m,) lines to take.
+    lines
+        (m,) lines to copy.
+    target
+        (k, 2) where to.
+    places
+        (m,) where each of them starts in ``target``.
     """
-    taken = np.zeros(len(order) + 1, np.int64)
-    for place in range(len(order)):
-        line = order[place]
-        taken[place + 1] = taken[place] + offsets[line + 1] - offsets[line]
-    gathered = np.empty((taken[-1], 2), np.int32)
-    for place in range(len(order)):
-        start = offsets[order[place]]
-        for point in range(taken[place + 1] - taken[place]):
-            gathered[taken[place] + point, 0] = points[start + point, 0]
-            gathered[taken[place] + point, 1] = points[start + point, 1]
-    return gathered, taken
+    for number in range(len(lines)):
+        start, stop = offsets[lines[number]], offsets[lines[number] + 1]
+        shift = places[number] - start
+        for point in range(start, stop):
+            target[point + shift, 0] = points[point, 0]
+            target[point + shift, 1] = points[point, 1]
 
 
 @jit
-def rotate_rings(points: IntArray, offsets: KeyArray) -> IntArray:
-    """Return rings that start at their first vertex from the top left, row by row.
+def rotate_rings(points: IntArray, offsets: KeyArray) -> None:
+    """Make rings start, in place, at their first vertex from the top left, row by row.
 
     The points of a ring are not repeated at its end.
     """
-    rotated = np.empty_like(points)
     for ring in range(len(offsets) - 1):
         start, stop = offsets[ring], offsets[ring + 1]
         first = start
@@ -129,12 +129,19 @@ def rotate_rings(points: IntArray, offsets: KeyArray) -> IntArray:
             row, col = points[point, 0], points[point, 1]
             if row < points[first, 0] or (row == points[first, 0] and col < points[first, 1]):
                 first = point
-        for point in range(start, stop):
-            source = point + first - start
-            if source >= stop:
-                source -= stop - start
-            rotated[point, 0], rotated[point, 1] = points[source, 0], points[source, 1]
-    return rotated
+        if first > start:  # turning round both parts and then the whole moves one before the other
+            _reverse(points, start, first)
+            _reverse(points, first, stop)
+            _reverse(points, start, stop)
+
+
+@jit
+def _reverse(points: IntArray, start: int, stop: int) -> None:
+    for step in range((stop - start) // 2):
+        one, other = start + step, stop - 1 - step
+        row, col = points[one, 0], points[one, 1]
+        points[one, 0], points[one, 1] = points[other, 0], points[other, 1]
+        points[other, 0], points[other, 1] = row, col
 
 
 @jit

@@ -2,6 +2,7 @@
 
 from cvlarray.vectorize.area import area_m2, area_uncertainty_m2
 from cvlarray.vectorize.blocks import regular_chunks
+from cvlarray.vectorize.geoparquet import patch_wkb, write_polygons
 from cvlarray.vectorize.polygons import (
     Connectivity,
     patch_polygons,
@@ -17,10 +18,12 @@ __all__ = [
     "area_m2",
     "area_uncertainty_m2",
     "patch_polygons",
+    "patch_wkb",
     "raster_blocks",
     "raster_geobox",
     "regular_chunks",
     "split_touching",
     "trace_patches",
     "vectorize",
+    "write_polygons",
 ]

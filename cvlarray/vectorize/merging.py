@@ -1,12 +1,13 @@
-"""Boundaries of blocks, joined into the polygons of the mosaic, one row of blocks at a time.
+"""Boundaries of blocks, joined into the patches of the mosaic, one row of blocks at a time.
 
 What reaches below the last row of blocks is carried on; all other patches are complete and are
-handed out, so that memory follows the widest frontier and not the mosaic.
+handed out, so that memory follows the frontier and not the mosaic. Vertices make up most of the
+memory: they stay in the arrays they came in, and are copied once when their line grows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,18 +16,19 @@ import numpy.typing as npt
 
 from cvlarray.kernels.boundaries import Boundaries
 from cvlarray.kernels.boundary_scan import NAMES_PER_VERTEX, PINCH
-from cvlarray.kernels.rings import (
-    chain_lines,
-    gather_lines,
-    ring_pixels,
-    rotate_rings,
-    unite_pairs,
-)
+from cvlarray.kernels.rings import chain_lines, ring_pixels, rotate_rings, unite_pairs
+from cvlarray.vectorize.lines import Lines, first_points, gather, line_lengths
 
-__all__ = ["NOTHING_OPEN", "OpenPatches", "Patches", "merge_row"]
+__all__ = ["NOTHING_OPEN", "CompletePatches", "OpenPatches", "Patches", "merge_row"]
 
 IntArray = npt.NDArray[np.int32]
 KeyArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+MAX_POINTS = 1 << 20
+"""Vertices that are handed out at once, unless a single polygon has more."""
+
+HANDED_OUT = -1
 
 
 class Patches(NamedTuple):
@@ -48,30 +50,32 @@ class Patches(NamedTuple):
 
 
 class Rings(NamedTuple):
-    """Closed rings of parts that are still open."""
+    """Closed rings, some of which may have been handed out."""
 
-    points: IntArray
-    offsets: KeyArray
+    lines: Lines
     parts: KeyArray
-    """(rings,) part that each ring bounds."""
+    """(rings,) part that each ring bounds, -1 once it was handed out."""
 
 
 class OpenPatches(NamedTuple):
     """What reaches below the blocks merged so far."""
 
-    points: IntArray
-    """(n, 2) vertices of the arcs."""
-    offsets: KeyArray
-    """(arcs + 1,)."""
+    arcs: tuple[Lines, ...]
+    """Boundaries that aren't closed yet; they are numbered through all arrays."""
     arc_parts: KeyArray
+    """(arcs,) part that each bounds."""
     arc_starts: KeyArray
+    """(arcs,) name of the edge or pinch at its start."""
     arc_ends: KeyArray
+    """(arcs,) the same for its end."""
     pinch_names: KeyArray
     """(pinches, 2) cuts between two parts that may still turn out to be one."""
     pinch_parts: KeyArray
+    """(pinches, 2) the two parts."""
     part_values: IntArray
     """(parts,) raster value."""
     rings: tuple[Rings, ...]
+    """Closed boundaries of these parts."""
 
 
 def _no_keys(*shape: int) -> KeyArray:
@@ -79,8 +83,7 @@ def _no_keys(*shape: int) -> KeyArray:
 
 
 NOTHING_OPEN = OpenPatches(
-    points=np.empty((0, 2), np.int32),
-    offsets=np.zeros(1, np.int64),
+    arcs=(),
     arc_parts=_no_keys(0),
     arc_starts=_no_keys(0),
     arc_ends=_no_keys(0),
@@ -92,7 +95,38 @@ NOTHING_OPEN = OpenPatches(
 """The state above the first row of blocks."""
 
 
-def merge_row(above: OpenPatches, row: Sequence[Boundaries]) -> tuple[Patches, OpenPatches]:
+class CompletePatches(NamedTuple):
+    """Patches to which no further block can add."""
+
+    lines: tuple[Lines, ...]
+    """The arrays in which their rings lie."""
+    rings: KeyArray
+    """(rings,) numbers of the rings through all lines, polygon by polygon."""
+    polygon_offsets: KeyArray
+    """(polygons + 1,) into ``rings``."""
+    values: IntArray
+    """(polygons,) raster value."""
+
+    def batches(self, max_points: int = MAX_POINTS) -> Iterator[Patches]:
+        """Yield the patches, not many vertices at once."""
+        n_points = np.concatenate(([0], np.cumsum(line_lengths(self.lines)[self.rings])))
+        before = n_points[self.polygon_offsets]
+        first = 0
+        while first < self.values.size:
+            last = int(np.searchsorted(before, before[first] + max_points, side="right")) - 1
+            yield self._batch(first, max(last, first + 1))
+            first = max(last, first + 1)
+
+    def _batch(self, first: int, last: int) -> Patches:
+        offsets = self.polygon_offsets[first : last + 1]
+        points, ring_offsets = gather(self.lines, self.rings[offsets[0] : offsets[-1]])
+        pixels = ring_pixels(points, ring_offsets)
+        offsets = offsets - offsets[0]
+        values = self.values[first:last]
+        return Patches(points, ring_offsets, offsets, values, np.add.reduceat(pixels, offsets[:-1]))
+
+
+def merge_row(above: OpenPatches, row: Sequence[Boundaries]) -> tuple[CompletePatches, OpenPatches]:
     """Join a row of blocks with what was open above it.
 
     Parameters
@@ -117,15 +151,13 @@ def merge_row(above: OpenPatches, row: Sequence[Boundaries]) -> tuple[Patches, O
     )
     is_open = np.zeros(roots.size, np.bool_)
     is_open[roots[lines.arc_parts[~is_joined]]] = True
-    lines = _with_parts(lines, roots)
+    lines = _with_parts(lines, np.append(roots, HANDED_OUT))
     is_pending = _decide_pinches(successors, lines, is_open)
     lines = _chain(lines, successors)._replace(
         pinch_names=lines.pinch_names[is_pending], pinch_parts=lines.pinch_parts[is_pending]
     )
-    rings = [_split(ring, is_open) for ring in lines.rings]
-    patches = _patches([complete for complete, _ in rings], lines.part_values)
-    lines = lines._replace(rings=tuple(rest for _, rest in rings if rest.parts.size))
-    return patches, _renumber(lines, is_open)
+    complete = _complete(lines, is_open)
+    return complete, _renumber(_without_complete(lines, is_open), is_open)
 
 
 def _as_open(block: Boundaries) -> OpenPatches:
@@ -133,29 +165,28 @@ def _as_open(block: Boundaries) -> OpenPatches:
     n_arcs = block.arc_starts.size
     stop = block.offsets[n_arcs]
     parts = block.line_parts.astype(np.int64)
+    rings = Lines(block.points[stop:], block.offsets[n_arcs:] - stop)
     return OpenPatches(
-        points=block.points[:stop],
-        offsets=block.offsets[: n_arcs + 1],
+        arcs=(Lines(block.points[:stop], block.offsets[: n_arcs + 1]),),
         arc_parts=parts[:n_arcs],
         arc_starts=block.arc_starts,
         arc_ends=block.arc_ends,
         pinch_names=block.pinch_names,
         pinch_parts=block.pinch_parts.astype(np.int64),
         part_values=block.part_values,
-        rings=(Rings(block.points[stop:], block.offsets[n_arcs:] - stop, parts[n_arcs:]),),
+        rings=(Rings(rings, parts[n_arcs:]),),
     )
 
 
 def _side_by_side(pieces: Sequence[OpenPatches]) -> OpenPatches:
-    """Put all lines into one set of arrays, under one numbering of parts."""
+    """Put all lines together under one numbering of parts."""
     base = np.cumsum([0, *(piece.part_values.size for piece in pieces)])
     shifted = [
-        _with_parts(piece, np.arange(base[k], base[k + 1])) for k, piece in enumerate(pieces)
+        _with_parts(piece, np.append(np.arange(base[k], base[k + 1]), HANDED_OUT))
+        for k, piece in enumerate(pieces)
     ]
-    lengths = np.concatenate([np.diff(piece.offsets) for piece in pieces])
     return OpenPatches(
-        points=np.concatenate([piece.points for piece in pieces]),
-        offsets=np.concatenate(([0], np.cumsum(lengths))),
+        arcs=tuple(arcs for piece in pieces for arcs in piece.arcs),
         arc_parts=np.concatenate([piece.arc_parts for piece in shifted]),
         arc_starts=np.concatenate([piece.arc_starts for piece in pieces]),
         arc_ends=np.concatenate([piece.arc_ends for piece in pieces]),
@@ -167,7 +198,10 @@ def _side_by_side(pieces: Sequence[OpenPatches]) -> OpenPatches:
 
 
 def _with_parts(lines: OpenPatches, parts: KeyArray) -> OpenPatches:
-    """Return the same lines with each part replaced by ``parts[part]``."""
+    """Return the same lines with each part replaced by ``parts[part]``.
+
+    The last of ``parts`` is what -1, handed out, becomes.
+    """
     return lines._replace(
         arc_parts=parts[lines.arc_parts],
         pinch_parts=parts[lines.pinch_parts],
@@ -196,9 +230,7 @@ def _successors(lines: OpenPatches) -> KeyArray:
     return np.where(names[place] == lines.arc_ends, order[place], -1)
 
 
-def _decide_pinches(
-    successors: KeyArray, lines: OpenPatches, is_open: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.bool_]:
+def _decide_pinches(successors: KeyArray, lines: OpenPatches, is_open: BoolArray) -> BoolArray:
     """Join the strands at each pinch in ``successors``, or leave them cut where it isn't known yet.
 
     Parameters
@@ -216,7 +248,7 @@ def _decide_pinches(
     """
     upper, lower = lines.pinch_parts.T
     is_one = upper == lower
-    is_pending: npt.NDArray[np.bool_] = ~is_one & is_open[upper] & is_open[lower]
+    is_pending: BoolArray = ~is_one & is_open[upper] & is_open[lower]
     at_pinch = np.flatnonzero(lines.arc_ends % NAMES_PER_VERTEX >= PINCH)
     order = at_pinch[np.argsort(lines.arc_ends[at_pinch])]
     place = np.searchsorted(lines.arc_ends[order], lines.pinch_names)
@@ -230,69 +262,55 @@ def _decide_pinches(
 def _chain(lines: OpenPatches, successors: KeyArray) -> OpenPatches:
     """Return the lines with arcs that follow each other made one; those that close become rings."""
     order, chains, n_open = chain_lines(successors)
-    points, offsets = gather_lines(lines.points, lines.offsets, order)
-    offsets = offsets[chains]
     first, last = order[chains[:-1]], order[chains[1:] - 1]
     parts = lines.arc_parts[first]
-    stop = offsets[n_open]
-    ring_offsets = offsets[n_open:] - stop
-    rings = Rings(rotate_rings(points[stop:], ring_offsets), ring_offsets, parts[n_open:])
+    arcs = gather(lines.arcs, order[: chains[n_open]])
+    closed = gather(lines.arcs, order[chains[n_open] :])
+    rings = Lines(closed.points, closed.offsets[chains[n_open:] - chains[n_open]])
+    rotate_rings(*rings)
     return lines._replace(
-        points=points[:stop],
-        offsets=offsets[: n_open + 1],
+        arcs=(Lines(arcs.points, arcs.offsets[chains[: n_open + 1]]),),
         arc_parts=parts[:n_open],
         arc_starts=lines.arc_starts[first[:n_open]],
         arc_ends=lines.arc_ends[last[:n_open]],
-        rings=(*lines.rings, rings),
+        rings=(*lines.rings, Rings(rings, parts[n_open:])),
     )
 
 
-def _split(rings: Rings, is_open: npt.NDArray[np.bool_]) -> tuple[Rings, Rings]:
-    """Return the rings of complete parts, and the others."""
-    stays = is_open[rings.parts]
-    if stays.all():
-        return _take(rings, np.flatnonzero(~stays)), rings
-    return _take(rings, np.flatnonzero(~stays)), _take(rings, np.flatnonzero(stays))
-
-
-def _take(rings: Rings, order: KeyArray) -> Rings:
-    points, offsets = gather_lines(rings.points, rings.offsets, order)
-    return Rings(points, offsets, rings.parts[order])
-
-
-def _patches(pieces: Sequence[Rings], part_values: IntArray) -> Patches:
+def _complete(lines: OpenPatches, is_open: BoolArray) -> CompletePatches:
     """Group the rings of complete parts into polygons."""
-    rings = _join_rings(pieces)
-    starts = rings.points[rings.offsets[:-1]].astype(np.int64)
-    order = np.lexsort((starts[:, 1], starts[:, 0], rings.parts))  # outer rings start first
-    is_outer = np.diff(rings.parts[order], prepend=-1) != 0
+    pieces = tuple(ring.lines for ring in lines.rings)
+    parts = np.concatenate([ring.parts for ring in lines.rings])
+    rings = np.flatnonzero((parts != HANDED_OUT) & ~is_open[parts])
+    rows, cols = first_points(pieces)[rings].T
+    order = np.lexsort((cols, rows, parts[rings]))  # a polygon's outer ring starts first
+    is_outer = np.diff(parts[rings][order], prepend=HANDED_OUT) != 0
     outer = order[is_outer]
     rank = np.empty(outer.size, np.int64)
-    rank[np.lexsort((starts[outer, 1], starts[outer, 0]))] = np.arange(outer.size)
-    polygon = rank[np.cumsum(is_outer) - 1]
-    by_polygon = np.argsort(polygon, kind="stable")
-    rings = _take(rings, order[by_polygon])
-    pixels = ring_pixels(rings.points, rings.offsets)
-    polygon_offsets = np.append(np.flatnonzero(is_outer[by_polygon]), pixels.size)
-    return Patches(
-        points=rings.points,
-        ring_offsets=rings.offsets,
-        polygon_offsets=polygon_offsets,
-        values=part_values[rings.parts[polygon_offsets[:-1]]],
-        n_pixels=np.add.reduceat(pixels, polygon_offsets[:-1]) if pixels.size else _no_keys(0),
-    )
+    rank[np.lexsort((cols[outer], rows[outer]))] = np.arange(outer.size)
+    by_polygon = np.argsort(rank[np.cumsum(is_outer) - 1], kind="stable")
+    offsets = np.append(np.flatnonzero(is_outer[by_polygon]), rings.size)
+    rings = rings[order[by_polygon]]
+    return CompletePatches(pieces, rings, offsets, lines.part_values[parts[rings[offsets[:-1]]]])
 
 
-def _join_rings(pieces: Sequence[Rings]) -> Rings:
-    lengths = np.concatenate([np.diff(piece.offsets) for piece in pieces])
-    return Rings(
-        np.concatenate([piece.points for piece in pieces]),
-        np.concatenate(([0], np.cumsum(lengths))),
-        np.concatenate([piece.parts for piece in pieces]),
-    )
+def _without_complete(lines: OpenPatches, is_open: BoolArray) -> OpenPatches:
+    """Return the lines without the rings of complete parts."""
+    rings = (_without(ring, is_open) for ring in lines.rings)
+    return lines._replace(rings=tuple(ring for ring in rings if ring.parts.size))
 
 
-def _renumber(lines: OpenPatches, is_open: npt.NDArray[np.bool_]) -> OpenPatches:
+def _without(rings: Rings, is_open: BoolArray) -> Rings:
+    """Mark the rings of complete parts as handed out; drop them once they are the larger part."""
+    is_left = (rings.parts != HANDED_OUT) & is_open[rings.parts]
+    left = np.flatnonzero(is_left)
+    n_points = np.diff(rings.lines.offsets)[left].sum()
+    if 2 * n_points > len(rings.lines.points):
+        return rings._replace(parts=np.where(is_left, rings.parts, HANDED_OUT))
+    return Rings(gather([rings.lines], left), rings.parts[left])
+
+
+def _renumber(lines: OpenPatches, is_open: BoolArray) -> OpenPatches:
     """Return the lines with open parts numbered 0, 1, ..., and the others forgotten."""
-    numbers = np.cumsum(is_open) - 1
+    numbers = np.append(np.cumsum(is_open) - 1, HANDED_OUT)
     return _with_parts(lines, numbers)._replace(part_values=lines.part_values[is_open])

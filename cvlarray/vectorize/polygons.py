@@ -19,15 +19,19 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import ODCExtensionDa
 
 from cvlarray.kernels.boundaries import Boundaries, trace_boundaries
-from cvlarray.kernels.rings import close_rings, gather_lines
+from cvlarray.kernels.rings import close_rings
 from cvlarray.vectorize.blocks import Block, Chunks, ReadBlock, block_rows, regular_chunks
+from cvlarray.vectorize.lines import Lines, gather
 from cvlarray.vectorize.merging import NOTHING_OPEN, Patches, merge_row
 
 __all__ = [
     "Connectivity",
+    "drop_small",
     "patch_polygons",
     "raster_blocks",
+    "raster_chunks",
     "raster_geobox",
+    "read_block",
     "split_touching",
     "trace_patches",
     "vectorize",
@@ -38,7 +42,7 @@ Connectivity = Literal[4, 8]
 
 KeyArray = npt.NDArray[np.int64]
 
-BLOCK_PX = 2048
+BLOCK_PX = 1024
 """Side of the blocks in which a raster without Dask chunks is read."""
 
 
@@ -53,7 +57,7 @@ def vectorize(
     """Turn patches of equal values into polygons, as if the raster were one array.
 
     The raster is read block by block, each block once: Dask chunks as they are, anything else in
-    windows of 2048 pixels. The result doesn't depend on the blocks.
+    windows of 1024 pixels. The result doesn't depend on the blocks.
 
     Parameters
     ----------
@@ -84,31 +88,30 @@ def vectorize(
         If the values aren't integers.
     """
     geobox = raster_geobox(values)
-    batches = [
-        _drop_small(patches, min_pixels)
-        for patches in trace_patches(
-            partial(_read, values),
-            _chunks(values),
-            connectivity=connectivity,
-            share_vertices=simplify_tolerance is not None,
-            max_workers=max_workers,
-        )
-    ]
-    geometry = np.concatenate([patch_polygons(patches, geobox.affine) for patches in batches])
+    geometry, columns = [np.empty(0, object)], [np.empty((0, 3), np.int64)]
+    for batch in trace_patches(
+        partial(read_block, values),
+        raster_chunks(values),
+        connectivity=connectivity,
+        share_vertices=simplify_tolerance is not None,
+        max_workers=max_workers,
+    ):
+        patches = drop_small(batch, min_pixels)
+        geometry.append(patch_polygons(patches, geobox.affine))
+        first = _first_vertices(patches, geobox.shape[1])
+        columns.append(np.column_stack((patches.values, patches.n_pixels, first)))
+    polygons = np.concatenate(geometry)
     if connectivity == 8:
-        geometry = split_touching(geometry)
+        polygons = split_touching(polygons)
     if simplify_tolerance is not None:
-        geometry = shapely.coverage_simplify(geometry, simplify_tolerance)
-    polygons = gpd.GeoDataFrame(
-        {
-            "value": np.concatenate([patches.values for patches in batches]),
-            "n_pixels": np.concatenate([patches.n_pixels for patches in batches]),
-        },
-        geometry=geometry,
+        polygons = shapely.coverage_simplify(polygons, simplify_tolerance)
+    value, n_pixels, first = np.concatenate(columns).T
+    order = np.argsort(first)
+    return gpd.GeoDataFrame(
+        {"value": value[order].astype(np.int32), "n_pixels": n_pixels[order]},
+        geometry=polygons[order],
         crs=geobox.crs,
     )
-    first = np.concatenate([_first_vertices(patches, geobox.shape[1]) for patches in batches])
-    return polygons.iloc[np.argsort(first)].reset_index(drop=True)
 
 
 def trace_patches(
@@ -138,8 +141,8 @@ def trace_patches(
 
     Yields
     ------
-    The patches completed by each row of blocks. A ring may touch itself in a corner if
-    ``connectivity`` is 8, as in GDAL's polygonize.
+    The patches completed by each row of blocks, about a million vertices at once. A ring may touch
+    itself in a corner if ``connectivity`` is 8, as in GDAL's polygonize.
 
     Raises
     ------
@@ -154,10 +157,10 @@ def trace_patches(
     still_open = NOTHING_OPEN
     with ThreadPoolExecutor(max_workers, thread_name_prefix="trace") as pool:
         for row in block_rows(read, chunks):
-            patches, still_open = merge_row(
-                still_open, list(_map_bounded(pool, trace, row, 2 * max_workers))
-            )
-            yield patches
+            blocks = list(_map_bounded(pool, trace, row, 2 * max_workers))
+            complete, still_open = merge_row(still_open, blocks)
+            del blocks
+            yield from complete.batches()
 
 
 def patch_polygons(patches: Patches, transform: Affine) -> npt.NDArray[np.object_]:
@@ -185,9 +188,9 @@ def patch_polygons(patches: Patches, transform: Affine) -> npt.NDArray[np.object
 def raster_blocks(values: xr.DataArray) -> Iterator[tuple[slice, slice]]:
     """Yield the rows and columns of the blocks in which to read a raster (y, x), row by row.
 
-    They are its Dask chunks, or windows of 2048 pixels.
+    They are its Dask chunks, or windows of 1024 pixels.
     """
-    rows, cols = _chunks(values)
+    rows, cols = raster_chunks(values)
     for y0, y1 in pairwise(accumulate(rows, initial=0)):
         for x0, x1 in pairwise(accumulate(cols, initial=0)):
             yield slice(y0, y1), slice(x0, x1)
@@ -251,7 +254,7 @@ def raster_geobox(values: xr.DataArray) -> GeoBox:
     return geobox
 
 
-def _chunks(values: xr.DataArray) -> Chunks:
+def raster_chunks(values: xr.DataArray) -> Chunks:
     """Return the blocks in which to read a raster."""
     if values.chunks is not None:
         rows, cols = values.chunks
@@ -260,18 +263,19 @@ def _chunks(values: xr.DataArray) -> Chunks:
     return regular_chunks((height, width), BLOCK_PX)
 
 
-def _read(values: xr.DataArray, y: slice, x: slice) -> npt.NDArray[np.integer | np.bool_]:
+def read_block(values: xr.DataArray, y: slice, x: slice) -> npt.NDArray[np.integer | np.bool_]:
+    """Return pixels of a raster (y, x), which may be lazy."""
     return values[y, x].to_numpy()
 
 
-def _drop_small(patches: Patches, min_pixels: int) -> Patches:
+def drop_small(patches: Patches, min_pixels: int) -> Patches:
     """Return the patches of at least ``min_pixels``."""
     keep = np.flatnonzero(patches.n_pixels >= min_pixels)
     if keep.size == patches.n_pixels.size:
         return patches
     n_rings = np.diff(patches.polygon_offsets)[keep]
     rings = _ranges(patches.polygon_offsets[keep], n_rings)
-    points, ring_offsets = gather_lines(patches.points, patches.ring_offsets, rings)
+    points, ring_offsets = gather([Lines(patches.points, patches.ring_offsets)], rings)
     return Patches(
         points=points,
         ring_offsets=ring_offsets,

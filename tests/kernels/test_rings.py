@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 from cvlarray.kernels.rings import (
     chain_lines,
     close_rings,
-    gather_lines,
+    copy_lines,
     ring_pixels,
     rotate_rings,
     unite_pairs,
 )
 
 SQUARE = np.array([[0, 0], [2, 0], [2, 2], [0, 2]], np.int32)
-ONE_RING = np.array([0, 4])
 
 
 @given(
@@ -42,17 +41,18 @@ def test_chains_are_open_first_then_closed() -> None:
     assert n_open == 1
 
 
-def test_gather_takes_lines_in_any_order() -> None:
+def test_lines_are_copied_to_their_places() -> None:
     points = np.arange(12, dtype=np.int32).reshape(6, 2)
-    gathered, offsets = gather_lines(points, np.array([0, 1, 3, 6]), np.array([2, 0]))
-    assert gathered[:, 0].tolist() == [6, 8, 10, 0]
-    assert offsets.tolist() == [0, 3, 4]
+    target = np.zeros((4, 2), np.int32)
+    copy_lines(points, np.array([0, 1, 3, 6]), np.array([2, 0]), target, np.array([0, 3]))
+    assert target.tolist() == [[6, 7], [8, 9], [10, 11], [0, 1]]
 
 
 @given(shift=st.integers(0, 3))
 def test_rings_start_at_the_top_left(shift: int) -> None:
-    rotated = rotate_rings(np.roll(SQUARE, shift, axis=0), ONE_RING)
-    assert rotated.tolist() == SQUARE.tolist()
+    rotated = np.concatenate((np.roll(SQUARE, shift, axis=0), np.roll(SQUARE, 1, axis=0) + 7))
+    rotate_rings(rotated, np.array([0, 4, 8]))
+    assert rotated.tolist() == [*SQUARE.tolist(), *(SQUARE + 7).tolist()]
 
 
 def test_pixels_are_the_area_and_negative_for_holes() -> None:
