@@ -115,7 +115,7 @@ def feature_cube(
 
 
 def _layer(cube: xr.Dataset, is_clear: xr.DataArray, feature: Feature) -> xr.DataArray:
-    """Return one feature, without attributes."""
+    """Return one feature on the grid of its bands."""
     bands = [
         cube[_available(band, [str(name) for name in cube.data_vars])] for band in feature.bands
     ]
@@ -129,7 +129,9 @@ def _layer(cube: xr.Dataset, is_clear: xr.DataArray, feature: Feature) -> xr.Dat
     layer: xr.DataArray = xr.apply_ufunc(
         compute, *bands, is_clear, dask="parallelized", output_dtypes=[np.int16], join="exact"
     )
-    return layer.drop_attrs()
+    # Of the bands' attributes only the one that leads to the CRS is true of the feature.
+    kept = {key: value for key, value in bands[0].attrs.items() if key == "grid_mapping"}
+    return layer.drop_attrs(deep=False).assign_attrs(kept)
 
 
 def _available(band: str, available: Collection[str]) -> str:

@@ -36,7 +36,7 @@ def over_pixels(
 
     Returns
     -------
-    The result with the coordinates of the inputs that fit its dims.
+    The result with the coordinates of the inputs that fit its dims, and their grid mapping.
     """
     is_lazy = any(one.chunks is not None for one in inputs)
     data = (
@@ -51,7 +51,9 @@ def over_pixels(
         for name, coord in one.coords.items()
         if set(coord.dims) <= set(dims)
     }
-    return result.assign_coords(fitting)
+    grids = {one.attrs["grid_mapping"] for one in inputs if "grid_mapping" in one.attrs}
+    attrs = {"grid_mapping": grids.pop()} if len(grids) == 1 else {}
+    return result.assign_coords(fitting).assign_attrs(attrs)
 
 
 def require_one_chunk(array: xr.DataArray, dim: str, purpose: str) -> None:

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import pytest
 import yaml
 
 from cvlarray.config import json_schema
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-
-
-def cvlarray(*arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cvlarray.cli", *map(str, arguments)]
-    environment = os.environ | {"COLUMNS": "120", "NO_COLOR": "1"}
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=timeout, env=environment, check=False
-    )
 
 
 def error_line(result: subprocess.CompletedProcess[str]) -> str:
@@ -34,7 +24,7 @@ def error_line(result: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-def test_help_names_every_command():
+def test_help_names_every_command(cvlarray):
     listed = cvlarray("--help").stdout
     for name in (
         "run", "plan", "status", "search", "ingest", "baseline", "monitor", "alerts", "report",
@@ -43,11 +33,11 @@ def test_help_names_every_command():
         assert name in listed
 
 
-def test_schema_is_what_the_models_say():
+def test_schema_is_what_the_models_say(cvlarray):
     assert json.loads(cvlarray("schema").stdout) == json_schema()
 
 
-def test_a_mistake_in_the_yaml_is_one_line_with_file_key_expected_and_got(tmp_path):
+def test_a_mistake_in_the_yaml_is_one_line_with_file_key_expected_and_got(cvlarray, tmp_path):
     path = tmp_path / "run.yaml"
     settings = yaml.safe_load((CONFIGS / "demo.yaml").read_text())
     settings["grid"]["resolution_m"] = "ten"
@@ -57,11 +47,11 @@ def test_a_mistake_in_the_yaml_is_one_line_with_file_key_expected_and_got(tmp_pa
         assert part in line
 
 
-def test_a_missing_file_is_one_line(tmp_path):
+def test_a_missing_file_is_one_line(cvlarray, tmp_path):
     assert "nowhere.yaml" in error_line(cvlarray("run", tmp_path / "nowhere.yaml"))
 
 
-def test_a_dead_scheduler_is_one_line(tmp_path):
+def test_a_dead_scheduler_is_one_line(cvlarray, tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text((CONFIGS / "demo.yaml").read_text())
     settings = yaml.safe_load(path.read_text())
@@ -73,31 +63,19 @@ def test_a_dead_scheduler_is_one_line(tmp_path):
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in line
 
 
-def test_an_unknown_cluster_is_one_line(tmp_path):
+def test_an_unknown_cluster_is_one_line(cvlarray, tmp_path):
     line = error_line(cvlarray("run", CONFIGS / "demo.yaml", "--cluster", "moon"))
     assert "cluster" in line
     assert "moon" in line
 
 
-def test_status_before_any_run_is_all_zeros(tmp_path):
+def test_status_before_any_run_is_all_zeros(cvlarray, tmp_path):
     result = cvlarray("status", CONFIGS / "demo.yaml", "--workspace", tmp_path, "--json")
     stages = json.loads(result.stdout)
     assert [stage["stage"] for stage in stages] == [
         "search", "ingest", "baseline", "monitor", "alerts", "report",
     ]  # fmt: skip
     assert all(stage["n_done"] == 0 for stage in stages)
-
-
-@pytest.fixture(scope="module")
-def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the workspace of a finished demo, run by its command."""
-    pytest.importorskip("netCDF4", reason="pip install 'cvlarray[demo]'")
-    workspace = tmp_path_factory.mktemp("demo")
-    result = cvlarray("demo", "--workspace", workspace, "--cluster", "threads", timeout=280)
-    assert result.returncode == 0, result.stderr
-    assert f"report: {workspace}/report/index.html" in result.stdout
-    assert "wall time: " in result.stdout
-    return workspace
 
 
 def test_the_demo_leaves_what_other_programs_rely_on(demo_workspace):
@@ -108,19 +86,19 @@ def test_the_demo_leaves_what_other_programs_rely_on(demo_workspace):
         assert (demo_workspace / name).exists(), name
 
 
-def test_a_run_from_the_filled_in_config_has_nothing_left_to_do(demo_workspace):
+def test_a_run_from_the_filled_in_config_has_nothing_left_to_do(cvlarray, demo_workspace):
     result = cvlarray("run", demo_workspace / "run.yaml")
     assert result.returncode == 0, result.stderr
     assert "6 from an earlier run" in result.stderr
 
 
-def test_status_counts_the_demos_units(demo_workspace):
+def test_status_counts_the_demos_units(cvlarray, demo_workspace):
     stages = json.loads(cvlarray("status", demo_workspace / "run.yaml", "--json").stdout)
     done = {stage["stage"]: stage["n_done"] for stage in stages}
     assert done == dict.fromkeys(done, 1) | {"ingest": 6}
 
 
-def test_a_dry_run_prints_the_plan_and_writes_nothing(demo_workspace, tmp_path):
+def test_a_dry_run_prints_the_plan_and_writes_nothing(cvlarray, demo_workspace, tmp_path):
     settings = yaml.safe_load((demo_workspace / "run.yaml").read_text())
     settings["workspace"] = str(tmp_path / "dry")
     path = tmp_path / "dry.yaml"
@@ -130,7 +108,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(demo_workspace, tmp_path):
     assert not (tmp_path / "dry").exists()
 
 
-def test_ctrl_c_says_how_to_go_on(demo_workspace, tmp_path):
+def test_ctrl_c_says_how_to_go_on(cvlarray, demo_workspace, tmp_path):
     settings = yaml.safe_load((demo_workspace / "run.yaml").read_text())
     settings["workspace"] = str(tmp_path / "stopped")
     path = tmp_path / "stopped.yaml"
