@@ -103,8 +103,8 @@ def build_alerts(
     ValueError
         If a variable is missing, or the grid isn't regular and projected.
     """
-    geobox = raster_geobox(detections["first_flagged"])
     candidates = find_candidates(detections, min_confidence=min_confidence)
+    geobox = raster_geobox(detections["first_flagged"])
     changes = group_changes(candidates, connectivity=connectivity, max_gap_days=max_gap_days)
     geometry = _polygons(candidates, changes, geobox, connectivity)
     alerts = _describe(candidates, changes, geobox)
