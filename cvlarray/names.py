@@ -177,6 +177,37 @@ DATE_SPREAD = Variable(
     {"long_name": "robust standard deviation of the forest's residuals on the date", "units": "1"},
 )
 
+
+def correction_variable(name: str, dtype: str, fill_value: Any, **attrs: Any) -> Variable:
+    """Return what was found, or done, about each band on each date (band, time)."""
+    return Variable(name, ("band", "time"), dtype, fill_value, attrs)
+
+
+_MISSING = np.float32("nan")
+GAIN = correction_variable(
+    "gain", "float32", _MISSING, long_name="observed over expected reflectance, slope", units="1"
+)
+OFFSET_DN = correction_variable(
+    "offset_dn", "float32", _MISSING, long_name="observed where nothing is expected", units="1e-4"
+)
+GAIN_ERROR = correction_variable(
+    "gain_error", "float32", _MISSING, long_name="standard error of the gain by itself", units="1"
+)
+DEVIATION = correction_variable(
+    "deviation",
+    "float32",
+    _MISSING,
+    long_name="largest share by which the scene was off, within the reference's values",
+    units="1",
+)
+N_REFERENCE = correction_variable(
+    "n_reference", "int32", None, long_name="reference pixels seen on the date", units="1"
+)
+IS_CORRECTED = correction_variable(
+    "is_corrected", "bool", None, long_name="gain and offset are taken off the band", units="1"
+)
+CORRECTION_VARIABLES = (GAIN, OFFSET_DN, GAIN_ERROR, DEVIATION, N_REFERENCE, IS_CORRECTED)
+
 FIRST_FLAGGED = date_variable("first_flagged", "date of the first observation of the confirmed run")
 CONFIRMED = date_variable("confirmed", "date of the observation that confirmed the change")
 INTERVAL_START = date_variable(

@@ -1,5 +1,23 @@
 """What a whole scene or date is off by: corrections of its bands, offsets of its residuals."""
 
 from cvlarray.normalize.dates import MIN_PIXELS, MIN_SHARE, date_statistics
+from cvlarray.normalize.reference import Reference, invariant_forest, median_reference
+from cvlarray.normalize.scenes import (
+    LEAST_DEVIATION,
+    apply_corrections,
+    correction_table,
+    fit_corrections,
+)
 
-__all__ = ["MIN_PIXELS", "MIN_SHARE", "date_statistics"]
+__all__ = [
+    "LEAST_DEVIATION",
+    "MIN_PIXELS",
+    "MIN_SHARE",
+    "Reference",
+    "apply_corrections",
+    "correction_table",
+    "date_statistics",
+    "fit_corrections",
+    "invariant_forest",
+    "median_reference",
+]
