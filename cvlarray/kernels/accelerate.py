@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import math
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -18,6 +22,11 @@ a pixel gives the same bits whatever block, chunk or thread it is computed in.""
 
 CACHE_LINE_BYTES = 64
 
+_logger = logging.getLogger(__name__)
+
+_KERNELS = Path(__file__).parent
+_IMPORT = re.compile(r"^from cvlarray\.kernels\.(\w+) import", re.MULTILINE)
+
 
 def jit(function: F) -> F:
     """Compile a kernel: no Python objects, no GIL, machine code cached on disk.
@@ -26,18 +35,48 @@ def jit(function: F) -> F:
     own, so workers are never oversubscribed. ``error_model="numpy"`` drops the checks for division
     by zero, which would keep loops from being vectorised.
     """
-    compile_function = numba.njit(
-        nogil=True, cache=True, fastmath=set(FASTMATH), error_model="numpy", boundscheck=False
-    )
-    return cast("F", compile_function(function))
+    dispatcher: Any = numba.njit(
+        nogil=True, fastmath=set(FASTMATH), error_model="numpy", boundscheck=False
+    )(function)
+    try:
+        dispatcher.enable_caching()
+    except RuntimeError as error:  # no folder can be written
+        _logger.warning("kernels are compiled anew in each process; set NUMBA_CACHE_DIR: %s", error)
+        return cast("F", dispatcher)
+    # Numba takes cached code as current if the function's own file is unchanged, but the code also
+    # holds what it calls from other files. There is no public way to tell it so (numba 0.61-0.68).
+    dispatcher._cache._cache_file._source_stamp = source_stamp(Path(function.__code__.co_filename))
+    return cast("F", dispatcher)
 
 
-def aligned_empty(shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
-    """Return an uninitialised array that starts on a cache line (64 bytes).
+def jit_inline(function: F) -> F:
+    """Compile a step that is called inside loops, and put its body into its callers.
+
+    A call with arrays costs about 250 ns, since each is counted as in use and released again.
+    """
+    return cast("F", numba.njit(inline="always")(function))
+
+
+@functools.cache
+def source_stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return name, time and size of a kernel's file and of the kernel files it imports from."""
+    seen: dict[Path, None] = {}
+    waiting = [path]
+    while waiting:
+        current = waiting.pop()
+        if current not in seen:
+            seen[current] = None
+            names = _IMPORT.findall(current.read_text(encoding="utf-8"))
+            waiting += [_KERNELS / f"{name}.py" for name in names]
+    return tuple((one.name, one.stat().st_mtime_ns, one.stat().st_size) for one in sorted(seen))
+
+
+def aligned_zeros(shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
+    """Return an array of zeros that starts on a cache line (64 bytes).
 
     Vector loads that straddle two lines cost the fits half of their speed; NumPy promises 16 bytes.
     """
     n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
-    buffer = np.empty(n_bytes + CACHE_LINE_BYTES, np.uint8)
+    buffer = np.zeros(n_bytes + CACHE_LINE_BYTES, np.uint8)
     start = -buffer.ctypes.data % CACHE_LINE_BYTES
     return buffer[start : start + n_bytes].view(dtype).reshape(shape)

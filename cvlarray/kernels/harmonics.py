@@ -15,15 +15,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvlarray.kernels.accelerate import jit
+from cvlarray.kernels.accelerate import jit, jit_inline
 from cvlarray.kernels.normal_equations import (
     BLOCK_PIXELS,
     HUBER,
+    NODATA,
     TUKEY,
     UNWEIGHTED,
     Block,
     Tables,
     bound_residuals,
+    column,
     estimate_sigma,
     load,
     make_block,
@@ -144,23 +146,44 @@ def _fit(
     n_coefficients = len(coefficient_names(harmonic_order))
     _check(series, np.asarray(days), n_coefficients, min_observations)
     flat = np.ascontiguousarray(series).reshape(series.shape[0], -1)
-    fit = HarmonicFit(
-        np.empty((n_coefficients, flat.shape[1]), np.float32),
-        np.empty(flat.shape[1], np.float32),
-        np.empty(flat.shape[1], np.uint16),
-    )
-    kernel(
-        flat,
-        make_tables(days, axis, harmonic_order),
-        make_block(series.shape[0], harmonic_order),
-        np.int64(min_observations),
-        *fit,
-    )
-    shape = series.shape[1:]
+    tables = make_tables(days, axis, harmonic_order)
+    block = make_block(series.shape[0], harmonic_order)
+    fit = _empty_fit(n_coefficients, flat.shape[1])
+    whole, shape = flat.shape[1] // BLOCK_PIXELS * BLOCK_PIXELS, series.shape[1:]
+    kernel(flat, whole, tables, block, min_observations, fit)
+    if whole < flat.shape[1]:
+        _fit_rest(kernel, flat[:, whole:], tables, block, min_observations, fit)
     return HarmonicFit(
         fit.coefficients.reshape(n_coefficients, *shape),
         fit.sigma.reshape(shape),
         fit.n_valid.reshape(shape),
+    )
+
+
+def _fit_rest(
+    kernel: Callable[..., None],
+    rest: NDArray[np.int16],
+    tables: Tables,
+    block: Block,
+    min_observations: int,
+    fit: HarmonicFit,
+) -> None:
+    """Fit the pixels that don't fill a block, as part of one that is filled up with missing."""
+    n_dates, n_pixels = rest.shape
+    filled = np.full((n_dates, BLOCK_PIXELS), NODATA, np.int16)
+    filled[:, :n_pixels] = rest
+    last = _empty_fit(fit.coefficients.shape[0], BLOCK_PIXELS)
+    kernel(filled, BLOCK_PIXELS, tables, block, min_observations, last)
+    fit.coefficients[:, -n_pixels:] = last.coefficients[:, :n_pixels]
+    fit.sigma[-n_pixels:] = last.sigma[:n_pixels]
+    fit.n_valid[-n_pixels:] = last.n_valid[:n_pixels]
+
+
+def _empty_fit(n_coefficients: int, n_pixels: int) -> HarmonicFit:
+    return HarmonicFit(
+        np.empty((n_coefficients, n_pixels), np.float32),
+        np.empty(n_pixels, np.float32),
+        np.empty(n_pixels, np.uint16),
     )
 
 
@@ -185,72 +208,62 @@ def _check(
 @jit
 def _ols_series(
     series: NDArray[np.int16],
+    end: int,
     tables: Tables,
     block: Block,
     min_observations: int,
-    coefficients: NDArray[np.float32],
-    sigma: NDArray[np.float32],
-    n_valid: NDArray[np.uint16],
+    fit: HarmonicFit,
 ) -> None:
-    """Fit all pixels block by block with equal weights."""
-    n_pixels, n = series.shape[1], coefficients.shape[0]
-    for first in range(0, n_pixels, BLOCK_PIXELS):
-        size = min(BLOCK_PIXELS, n_pixels - first)
-        n_rows = load(series, first, size, block, tables)
+    """Fit the pixels up to ``end``, whole blocks, with equal weights."""
+    n = fit.coefficients.shape[0]
+    for first in range(0, end, BLOCK_PIXELS):
+        n_rows = load(series, first, block, tables)
         sum_moments(block, tables, n_rows, UNWEIGHTED)
         solve(block, tables)
         bound_residuals(block)
         for p in range(BLOCK_PIXELS):
-            freedom = np.float32(block.n_valid[p] - n)
-            block.sigma[p] = np.sqrt(block.squares[p] / freedom) if freedom > 0 else np.nan
-        _store(block, first, size, min_observations, coefficients, sigma, n_valid)
+            freedom = np.float32(max(block.n_valid[p] - n, 1))
+            block.sigma[p] = np.sqrt(block.squares[p] / freedom)
+        _store(block, first, min_observations, fit)
 
 
 @jit
 def _robust_series(
     series: NDArray[np.int16],
+    end: int,
     tables: Tables,
     block: Block,
     min_observations: int,
-    coefficients: NDArray[np.float32],
-    sigma: NDArray[np.float32],
-    n_valid: NDArray[np.uint16],
+    fit: HarmonicFit,
 ) -> None:
-    """Fit all pixels block by block with the robust schedule."""
-    n_pixels = series.shape[1]
-    for first in range(0, n_pixels, BLOCK_PIXELS):
-        size = min(BLOCK_PIXELS, n_pixels - first)
-        n_rows = load(series, first, size, block, tables)
-        sum_moments(block, tables, n_rows, UNWEIGHTED)
-        solve(block, tables)
-        bound_residuals(block)
-        subtract_change(block, tables, n_rows)
-        estimate_sigma(block, n_rows)
-        for weighting in (HUBER, HUBER, TUKEY):
+    """Fit the pixels up to ``end``, whole blocks, by the robust schedule."""
+    for first in range(0, end, BLOCK_PIXELS):
+        n_rows = load(series, first, block, tables)
+        for weighting in (UNWEIGHTED, HUBER, HUBER, TUKEY):
             sum_moments(block, tables, n_rows, weighting)
             solve(block, tables)
+            if weighting == UNWEIGHTED:
+                bound_residuals(block)
             subtract_change(block, tables, n_rows)
             estimate_sigma(block, n_rows)
-        _store(block, first, size, min_observations, coefficients, sigma, n_valid)
+        _store(block, first, min_observations, fit)
 
 
-@jit
+@jit_inline
 def _store(
     block: Block,
     first: int,
-    size: int,
     min_observations: int,
-    coefficients: NDArray[np.float32],
-    sigma: NDArray[np.float32],
-    n_valid: NDArray[np.uint16],
+    fit: HarmonicFit,
 ) -> None:
     """Write a block's results; NaN where there were too few observations."""
     nan = np.float32(np.nan)
-    for p in range(size):
-        n_valid[first + p] = block.n_valid[p]
-        is_known = block.n_valid[p] >= max(min_observations, coefficients.shape[0] + 1)
-        sigma[first + p] = block.sigma[p] if is_known else nan
-    for k in range(coefficients.shape[0]):
-        for p in range(size):
+    n = fit.coefficients.shape[0]
+    for p in range(BLOCK_PIXELS):
+        fit.n_valid[column(first, p)] = block.n_valid[p]
+        is_known = block.n_valid[p] >= max(min_observations, n + 1)
+        fit.sigma[column(first, p)] = block.sigma[p] if is_known else nan
+    for k in range(n):
+        for p in range(BLOCK_PIXELS):
             is_fitted = block.n_valid[p] >= min_observations
-            coefficients[k, first + p] = block.coefficients[k, p] if is_fitted else nan
+            fit.coefficients[k, column(first, p)] = block.coefficients[k, p] if is_fitted else nan

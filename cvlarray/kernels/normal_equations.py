@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from cvlarray.kernels.accelerate import aligned_empty, jit
+from cvlarray.kernels.accelerate import aligned_zeros, jit, jit_inline
 from cvlarray.kernels.season import TimeAxis, design_matrix, moment_table
 from cvlarray.kernels.selection import LARGEST, ROW_TILE, select_ranked
 
@@ -39,8 +39,8 @@ QUANTISATION_SIGMA = np.float32(0.288_675)
 _SMALLEST_PIVOT = np.float32(1e-5)
 """A pivot below this share of the summed weights means: the dates can't tell this coefficient."""
 
-_QUANTISED_RANGE = np.float32(32_000)
-"""What a residual at its upper bound is quantised to; the rest of int16 absorbs rounding."""
+_QUANTISED_RANGE = np.float32(16_300)
+"""What a residual at its upper bound is quantised to; the rest of 14 bits absorbs rounding."""
 
 _TILE = 3
 """Moments summed at once: with `_ROWS` observations they fill, but don't spill, the registers."""
@@ -68,8 +68,9 @@ class Block(NamedTuple):
 
     residual: NDArray[np.float32]
     """(row, pixel): observation less the model at hand."""
-    quantised: NDArray[np.int16]
-    """(row, pixel): size of the residual as a whole number."""
+    high: NDArray[np.int8]
+    low: NDArray[np.int8]
+    """(row, pixel): the residual's size as a whole number of 14 bits, seven each."""
     weight: NDArray[np.float32]
     weighted: NDArray[np.float32]
     """(`_ROWS`, pixel): weight, and weight × residual, of the rows being summed."""
@@ -80,17 +81,18 @@ class Block(NamedTuple):
     """(coefficient, coefficient, pixel): lower triangle, with the pivots' inverses on it."""
     change: NDArray[np.float32]
     coefficients: NDArray[np.float32]
-    """(coefficient, pixel)"""
+    """(coefficient, pixel); ``change`` with empty rows up to a multiple of the tile."""
     squares: NDArray[np.float32]
     scale: NDArray[np.float32]
     sigma: NDArray[np.float32]
     """(pixel,): residual sum of squares; whole numbers per DN; standard deviation."""
     n_valid: NDArray[np.int16]
     rank: NDArray[np.int16]
-    candidate: NDArray[np.int16]
     below: NDArray[np.int16]
-    selected: NDArray[np.int16]
     """(pixel,): valid observations, and what `select_ranked` needs."""
+    bytes: NDArray[np.int8]
+    selected: NDArray[np.int8]
+    """(2, pixel): what else it needs."""
     sigma_factor: NDArray[np.float32]
     """(pixel,): standard deviation over the ranked residual."""
     rows: NDArray[np.int64]
@@ -137,24 +139,25 @@ def make_block(n_dates: int, harmonic_order: int) -> Block:
     n, n_moments = 2 + 2 * harmonic_order, 3 + 6 * harmonic_order
     pixels = (BLOCK_PIXELS,)
     return Block(
-        residual=aligned_empty((n_rows, *pixels), np.float32),
-        quantised=aligned_empty((n_rows, *pixels), np.int16),
-        weight=aligned_empty((_ROWS, *pixels), np.float32),
-        weighted=aligned_empty((_ROWS, *pixels), np.float32),
-        moments=aligned_empty((n_moments, *pixels), np.float32),
-        gradient=aligned_empty((_tiled(n), *pixels), np.float32),
-        cholesky=aligned_empty((n, n, *pixels), np.float32),
-        change=aligned_empty((n, *pixels), np.float32),
-        coefficients=aligned_empty((n, *pixels), np.float32),
-        squares=aligned_empty(pixels, np.float32),
-        scale=aligned_empty(pixels, np.float32),
-        sigma=aligned_empty(pixels, np.float32),
-        n_valid=aligned_empty(pixels, np.int16),
-        rank=aligned_empty(pixels, np.int16),
-        candidate=aligned_empty(pixels, np.int16),
-        below=aligned_empty(pixels, np.int16),
-        selected=aligned_empty(pixels, np.int16),
-        sigma_factor=aligned_empty(pixels, np.float32),
+        residual=aligned_zeros((n_rows, *pixels), np.float32),
+        high=aligned_zeros((n_rows, *pixels), np.int8),
+        low=aligned_zeros((n_rows, *pixels), np.int8),
+        weight=aligned_zeros((_ROWS, *pixels), np.float32),
+        weighted=aligned_zeros((_ROWS, *pixels), np.float32),
+        moments=aligned_zeros((n_moments, *pixels), np.float32),
+        gradient=aligned_zeros((_tiled(n), *pixels), np.float32),
+        cholesky=aligned_zeros((n, n, *pixels), np.float32),
+        change=aligned_zeros((_tiled(n), *pixels), np.float32),
+        coefficients=aligned_zeros((n, *pixels), np.float32),
+        squares=aligned_zeros(pixels, np.float32),
+        scale=aligned_zeros(pixels, np.float32),
+        sigma=aligned_zeros(pixels, np.float32),
+        n_valid=aligned_zeros(pixels, np.int16),
+        rank=aligned_zeros(pixels, np.int16),
+        below=aligned_zeros(pixels, np.int16),
+        bytes=aligned_zeros((2, *pixels), np.int8),
+        selected=aligned_zeros((2, *pixels), np.int8),
+        sigma_factor=aligned_zeros(pixels, np.float32),
         rows=np.zeros(n_rows, np.int64),
     )
 
@@ -163,37 +166,30 @@ def _tiled(n_rows: int) -> int:
     return -(-n_rows // _TILE) * _TILE
 
 
+@jit_inline
+def column(first: int, p: int) -> np.uint64:
+    """Return the position of a block's pixel in the series.
+
+    Unsigned, because an index that could be negative is checked for it, pixel by pixel.
+    """
+    return np.uint64(first) + np.uint64(p)
+
+
 @jit
-def load(series: NDArray[np.int16], first: int, size: int, block: Block, tables: Tables) -> int:
+def load(series: NDArray[np.int16], first: int, block: Block, tables: Tables) -> int:
     """Take a block out of the series: residuals from each pixel's mean, which becomes the level.
 
     Dates without any valid pixel are left out; the number of rows in use is returned, rounded up
     to a multiple of the tiles, with missing ones at the end.
     """
-    for p in range(BLOCK_PIXELS):
-        block.n_valid[p] = 0
-        block.sigma[p] = 0
-    n_rows = 0
-    for t in range(series.shape[0]):
-        n_valid = 0
-        for p in range(size):
-            is_valid = series[t, first + p] != NODATA
-            n_valid += is_valid
-            block.n_valid[p] += np.int16(is_valid)
-            block.sigma[p] += np.float32(series[t, first + p]) if is_valid else np.float32(0)
-        if n_valid:
-            block.rows[n_rows] = t
-            n_rows += 1
+    n_rows = _count_valid(series, first, block)
     _start_from_mean(block, tables)
     for row in range(n_rows):
         t = block.rows[row]
-        for p in range(size):
-            value = series[t, first + p]
-            block.residual[row, p] = (
-                np.float32(value) - block.coefficients[0, p] if value != NODATA else MISSING
-            )
-        for p in range(size, BLOCK_PIXELS):
-            block.residual[row, p] = MISSING
+        for p in range(BLOCK_PIXELS):
+            value = series[t, column(first, p)]
+            difference = np.float32(value) - block.coefficients[0, p]
+            block.residual[row, p] = difference if value != NODATA else MISSING
     end = -(-n_rows // ROW_TILE) * ROW_TILE
     for row in range(n_rows, end):
         block.rows[row] = 0
@@ -202,15 +198,36 @@ def load(series: NDArray[np.int16], first: int, size: int, block: Block, tables:
     return end
 
 
-@jit
+@jit_inline
+def _count_valid(series: NDArray[np.int16], first: int, block: Block) -> int:
+    """Count and sum each pixel's valid observations; list the dates that have any."""
+    for p in range(BLOCK_PIXELS):
+        block.n_valid[p] = 0
+        block.sigma[p] = 0
+    n_rows = 0
+    for t in range(series.shape[0]):
+        largest = np.int16(NODATA)
+        for p in range(BLOCK_PIXELS):
+            largest = max(largest, series[t, column(first, p)])
+        if largest != NODATA:
+            block.rows[n_rows] = t
+            n_rows += 1
+            for p in range(BLOCK_PIXELS):
+                value = series[t, column(first, p)]
+                block.n_valid[p] += np.int16(value != NODATA)
+                block.sigma[p] += np.float32(value) if value != NODATA else np.float32(0)
+    return n_rows
+
+
+@jit_inline
 def _start_from_mean(block: Block, tables: Tables) -> None:
     """Set the level to the mean, as a whole number so that residuals are exact; the rest to 0."""
     n = block.coefficients.shape[0]
     for p in range(BLOCK_PIXELS):
-        count = max(block.n_valid[p], np.int16(1))
-        block.coefficients[0, p] = np.rint(block.sigma[p] / np.float32(count))
-        block.rank[p] = block.n_valid[p] // 2 + 1
-        block.sigma_factor[p] = tables.sigma_factor[block.n_valid[p]]
+        n_valid = block.n_valid[p]
+        block.coefficients[0, p] = np.rint(block.sigma[p] / np.float32(max(n_valid, 1)))
+        block.rank[p] = n_valid // 2 + 1
+        block.sigma_factor[p] = tables.sigma_factor[n_valid]
     for k in range(1, n):
         for p in range(BLOCK_PIXELS):
             block.coefficients[k, p] = 0
@@ -234,7 +251,7 @@ def sum_moments(block: Block, tables: Tables, n_rows: int, weighting: int) -> No
         _add_rows(tables.basis, block.rows, row, block.weighted, block.gradient)
 
 
-@jit
+@jit_inline
 def _weigh(block: Block, row: int, slot: int, weighting: int) -> None:
     """Set the weights of one date's residuals; 0 where missing."""
     zero, one = np.float32(0), np.float32(1)
@@ -265,7 +282,7 @@ def _weigh(block: Block, row: int, slot: int, weighting: int) -> None:
             block.weighted[slot, p] = weight * residual
 
 
-@jit
+@jit_inline
 def _add_rows(
     table: NDArray[np.float32],
     rows: NDArray[np.int64],
@@ -308,7 +325,7 @@ def solve(block: Block, tables: Tables) -> None:
             block.coefficients[i, p] += block.change[i, p]
 
 
-@jit
+@jit_inline
 def _factorise(block: Block, tables: Tables) -> None:
     """Put the Gram matrix together and factorise it after Cholesky, written out for speed.
 
@@ -355,57 +372,66 @@ def bound_residuals(block: Block) -> None:
 
 @jit
 def subtract_change(block: Block, tables: Tables, n_rows: int) -> None:
-    """Take what the last solution added off the residuals."""
-    n = block.coefficients.shape[0]
+    """Take what the last solution added off the residuals, and quantise them while at hand."""
+    basis = tables.basis
     for row in range(0, n_rows, _ROWS):
         t0, t1 = block.rows[row], block.rows[row + 1]
         t2, t3 = block.rows[row + 2], block.rows[row + 3]
-        for k in range(0, n, 2):
-            a0, a1, a2, a3 = (
-                tables.basis[k, t0], tables.basis[k, t1],
-                tables.basis[k, t2], tables.basis[k, t3],
-            )  # fmt: skip
-            b0, b1, b2, b3 = (
-                tables.basis[k + 1, t0], tables.basis[k + 1, t1],
-                tables.basis[k + 1, t2], tables.basis[k + 1, t3],
-            )  # fmt: skip
+        for k in range(0, block.change.shape[0], _TILE):
+            a0, a1, a2, a3 = basis[k, t0], basis[k, t1], basis[k, t2], basis[k, t3]
+            b0, b1, b2, b3 = basis[k + 1, t0], basis[k + 1, t1], basis[k + 1, t2], basis[k + 1, t3]
+            c0, c1, c2, c3 = basis[k + 2, t0], basis[k + 2, t1], basis[k + 2, t2], basis[k + 2, t3]
             for p in range(BLOCK_PIXELS):
-                a, b = block.change[k, p], block.change[k + 1, p]
-                block.residual[row, p] = block.residual[row, p] - a0 * a - b0 * b
-                block.residual[row + 1, p] = block.residual[row + 1, p] - a1 * a - b1 * b
-                block.residual[row + 2, p] = block.residual[row + 2, p] - a2 * a - b2 * b
-                block.residual[row + 3, p] = block.residual[row + 3, p] - a3 * a - b3 * b
+                a, b, c = block.change[k, p], block.change[k + 1, p], block.change[k + 2, p]
+                old0, old1 = block.residual[row, p], block.residual[row + 1, p]
+                old2, old3 = block.residual[row + 2, p], block.residual[row + 3, p]
+                block.residual[row, p] = old0 - a0 * a - b0 * b - c0 * c
+                block.residual[row + 1, p] = old1 - a1 * a - b1 * b - c1 * c
+                block.residual[row + 2, p] = old2 - a2 * a - b2 * b - c2 * c
+                block.residual[row + 3, p] = old3 - a3 * a - b3 * b - c3 * c
+        for i in range(_ROWS):
+            _quantise(block, row + i)
 
 
 @jit
 def estimate_sigma(block: Block, n_rows: int) -> None:
-    """Set sigma from the ranked residual, and the next scale to four times that residual.
-
-    A residual that the scale doesn't reach is looked for again with a coarser one.
-    """
-    is_found = False
-    while not is_found:
-        _quantise(block, n_rows)
-        select_ranked(
-            block.quantised, n_rows, block.rank, block.candidate, block.below, block.selected
-        )
-        is_found = True
-        for p in range(BLOCK_PIXELS):
-            if block.selected[p] == LARGEST and block.rank[p] <= block.n_valid[p]:
-                block.scale[p] /= np.float32(64)
-                is_found = False
+    """Set sigma from the ranked residual, and the next scale to twice that residual."""
+    while not _select(block, n_rows):
+        for row in range(n_rows):
+            _quantise(block, row)
     for p in range(BLOCK_PIXELS):
-        ranked = np.float32(block.selected[p]) / block.scale[p]
+        whole = np.float32(_ranked(block, p))
+        middle = whole + np.float32(0.5) if whole > 0 else whole
+        ranked = middle / block.scale[p]
         block.sigma[p] = block.sigma_factor[p] * ranked
-        block.scale[p] = _QUANTISED_RANGE / max(np.float32(4) * ranked, QUANTISATION_SIGMA)
+        block.scale[p] = _QUANTISED_RANGE / max(np.float32(2) * ranked, QUANTISATION_SIGMA)
 
 
-@jit
-def _quantise(block: Block, n_rows: int) -> None:
-    """Write the residuals' sizes as whole numbers."""
-    for row in range(n_rows):
-        for p in range(BLOCK_PIXELS):
-            size = abs(block.residual[row, p]) * block.scale[p]
-            block.quantised[row, p] = (
-                np.int16(np.int32(size)) if size < np.float32(LARGEST) else np.int16(LARGEST)
-            )
+@jit_inline
+def _select(block: Block, n_rows: int) -> bool:
+    """Select the ranked residuals; False where the scale was too fine for one, now coarser."""
+    select_ranked(
+        block.high, block.low, n_rows, block.rank, block.bytes, block.below, block.selected
+    )
+    is_found = True
+    for p in range(BLOCK_PIXELS):
+        if _ranked(block, p) == LARGEST and block.rank[p] <= block.n_valid[p]:
+            block.scale[p] /= np.float32(64)
+            is_found = False
+    return is_found
+
+
+@jit_inline
+def _ranked(block: Block, p: int) -> np.int32:
+    """Return the whole number that was selected."""
+    return np.int32(block.selected[0, p]) * 128 + np.int32(block.selected[1, p])
+
+
+@jit_inline
+def _quantise(block: Block, row: int) -> None:
+    """Write a date's residuals' sizes as whole numbers of 14 bits."""
+    for p in range(BLOCK_PIXELS):
+        size = abs(block.residual[row, p]) * block.scale[p]
+        whole = np.int32(size) if size < np.float32(LARGEST) else np.int32(LARGEST)
+        block.high[row, p] = whole >> 7
+        block.low[row, p] = whole & 127
