@@ -1,8 +1,14 @@
-"""Write every unit of a small store as a stage does; `test_commit` runs it and kills it."""
+"""Write every unit of a small store as a stage does; `test_commit` runs it and kills it.
+
+As a program it reads what to do from stdin, a JSON line each, forks a process that does it, and
+prints its id; after another line, its exit code. Forked processes need not import anything.
+"""
 
 from __future__ import annotations
 
+import json
 import math
+import os
 import resource
 import sys
 from collections.abc import Iterator
@@ -25,7 +31,7 @@ from cvlarray.store import (
     write_region,
 )
 
-EDGE, DATES = 384, 6
+EDGE, DATES = 288, 6
 SHARD = {"time": 3, "y": 96, "x": 96}
 VARIABLES = (names.band("red", "red"), names.SCL)
 STAGE = "ingest"
@@ -95,18 +101,33 @@ def wrong_units(workspace: Workspace, versions: tuple[str, ...]) -> list[str]:
     return wrong
 
 
-def main(folder: str, version: str, file_size: str) -> int:
-    if int(file_size):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(file_size), resource.RLIM_INFINITY))
-    sys.stdout.write("started\n")
-    sys.stdout.flush()
+def work(folder: str, version: str, file_size: int) -> int:
+    """Run, with no file larger than `file_size` bytes unless that is 0; return an exit code."""
+    if file_size:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, resource.RLIM_INFINITY))
     try:
         run(Workspace(Path(folder)), version)
     except StoreError as error:
         sys.stderr.write(f"{error}\n")
+        sys.stderr.flush()
         return FAILED
     return 0
 
 
+def _say(number: int) -> None:
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            os._exit(work(*json.loads(line)))
+        _say(child)
+        sys.stdin.readline()  # until it is asked for, the child's number stays its own
+        _say(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    main()

@@ -1,8 +1,10 @@
-"""A small store and what fills it."""
+"""A small store, what fills it, and what is read of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +20,29 @@ CUBE_VARIABLES = (names.band("red", "red"), names.SCL, names.READ_STATUS)
 DATES = ("2020-01-03", "2020-01-08", "2020-02-02", "2020-02-07", "2020-03-01")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """Flush nothing in this process: it takes half of the tests' time, and none cuts the power.
+
+    `test_atomic` holds what is flushed and when; the processes that `test_commit` kills do flush.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="session")
 def geobox() -> GeoBox:
     """27 × 20 pixels in Madre de Dios; neither is a multiple of a shard."""
     return GeoBox((27, 20), Affine(10, 0, 300_000, 0, -10, 8_600_000), "EPSG:32719")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def times() -> np.ndarray[Any, Any]:
     return np.array(DATES, dtype="datetime64[ns]")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_cube(geobox: GeoBox, times: np.ndarray[Any, Any]) -> Callable[..., None]:
     """Return `create_store` with a small cube's arguments, any of which may be replaced."""
 
@@ -46,3 +59,31 @@ def make_cube(geobox: GeoBox, times: np.ndarray[Any, Any]) -> Callable[..., None
         create_store(path, **arguments | changes)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def empty_cube(tmp_path_factory: pytest.TempPathFactory, make_cube: Callable[..., None]) -> Path:
+    """The small cube, to be copied: making it takes ten times as long."""
+    path = tmp_path_factory.mktemp("empty") / "cube.zarr"
+    make_cube(path)
+    return path
+
+
+@pytest.fixture
+def pixel_reads(monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[Path, int]]:
+    """Return a function that counts the chunks read of each shard since its last call."""
+    reads: list[Path] = []
+    preadv = os.preadv
+
+    def counting(descriptor: int, *arguments: Any) -> int:
+        reads.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        return preadv(descriptor, *arguments)
+
+    monkeypatch.setattr(os, "preadv", counting)
+
+    def count() -> dict[Path, int]:
+        found = dict(Counter(reads))
+        reads.clear()
+        return found
+
+    return count

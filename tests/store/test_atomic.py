@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
 from cvlarray.errors import StoreError
-from cvlarray.store.atomic import remove_leftovers, replacing, write_atomic
+from cvlarray.store.atomic import FileBatch, remove_leftovers, replacing, write_atomic
 
 
 def _names(folder: Path) -> list[str]:
@@ -69,6 +70,75 @@ def test_an_unwritable_place_is_a_store_error_with_its_cause(tmp_path: Path) -> 
     with pytest.raises(StoreError, match=r"cannot write .*run\.yaml") as caught:
         write_atomic(tmp_path / "file" / "run.yaml", "")
     assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_a_batch_replaces_and_removes(tmp_path: Path) -> None:
+    for name in ("replaced", "removed", "untouched"):
+        (tmp_path / name).write_bytes(b"old")
+    with FileBatch() as files:
+        files.write(tmp_path / "replaced", [b"ne", b"w"])
+        files.write(tmp_path / "folder" / "made", [])
+        files.remove(tmp_path / "removed")
+        files.remove(tmp_path / "absent" / "file")
+        assert (tmp_path / "replaced").read_bytes() == b"old"
+        assert (tmp_path / "removed").exists()
+    assert _names(tmp_path) == ["folder", "replaced", "untouched"]
+    assert (tmp_path / "replaced").read_bytes() == b"new"
+    assert _names(tmp_path / "folder") == ["made"]
+
+
+def test_a_batch_that_is_interrupted_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "0").write_bytes(b"old")
+
+    def interrupted() -> None:
+        with FileBatch() as files:
+            files.write(tmp_path / "0", [b"new"])
+            files.write(tmp_path / "1", [b"new"])
+            files.remove(tmp_path / "0")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert _names(tmp_path) == ["0"]
+    assert (tmp_path / "0").read_bytes() == b"old"
+
+
+def test_a_batch_names_the_file_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refused = pytest.raises(StoreError, match=r"cannot write .*/file/0: .*; what was there before")
+    with refused, FileBatch() as files:
+        files.write(tmp_path / "1", [b"new"])
+        files.write(tmp_path / "file" / "0", [b"new"])
+    assert _names(tmp_path) == ["file"]
+
+
+def test_a_batch_is_on_the_disk_before_the_first_file_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And so are the new names when it ends: the ledger's row comes next."""
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "old").write_bytes(b"")
+    events = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        fsync(descriptor)
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        events.append(f"sync {path.name if path.is_dir() else path.read_text()}")
+
+    def replaced(source: Path, target: Path) -> None:
+        replace(source, target)
+        events.append(f"replace {target.name}")
+
+    (tmp_path / "a").mkdir()
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    with FileBatch() as files:
+        files.write(tmp_path / "a" / "0", [b"zero"])
+        files.write(tmp_path / "a" / "1", [b"one"])
+        files.remove(tmp_path / "b" / "old")
+    assert events[:4] == ["sync zero", "sync one", "replace 0", "replace 1"]
+    assert sorted(events[4:]) == ["sync a", "sync b"]
 
 
 def test_leftovers_of_this_path_are_removed_and_nothing_else(tmp_path: Path) -> None:

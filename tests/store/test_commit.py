@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -23,28 +27,59 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecatio
 NO_LIMIT = 0
 
 
-def _start(workspace: Workspace, version: str, file_size: int = NO_LIMIT) -> subprocess.Popen[str]:
-    """Start the worker, and wait until it has imported what it needs."""
-    process = subprocess.Popen(
-        [sys.executable, worker.__file__, workspace.path, version, str(file_size)],
+@pytest.fixture(scope="module")
+def forker() -> Iterator[subprocess.Popen[str]]:
+    """A process that has imported what it needs, and forks one that works for each line."""
+    with subprocess.Popen(
+        [sys.executable, worker.__file__],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "started\n"
-    return process
-
-
-def _kill(workspace: Workspace, version: str, n_new_shards: int, delay_s: float) -> None:
-    """Kill the worker some time after it has written some shards; 0 is while it makes the store."""
-    began = time.time_ns()
-    with _start(workspace, version) as process:
-        while _n_written_since(workspace, began) < n_new_shards and process.poll() is None:
-            time.sleep(0.001)
-        time.sleep(delay_s)
-        process.kill()
+    ) as process:
+        yield process
         process.communicate()
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process that writes all that isn't done."""
+
+    forker: subprocess.Popen[str]
+    pid: int
+
+    @classmethod
+    def start(
+        cls, forker: subprocess.Popen[str], workspace: Workspace, version: str, file_size: int = 0
+    ) -> Self:
+        return cls(forker, _ask(forker, json.dumps([str(workspace.path), version, file_size])))
+
+    def wait(self) -> int:
+        """Return its exit code, once."""
+        return _ask(self.forker, "")
+
+    def message(self) -> str:
+        """Return what it said when it failed."""
+        assert self.forker.stderr is not None
+        return self.forker.stderr.readline()
+
+
+def _ask(forker: subprocess.Popen[str], line: str) -> int:
+    assert forker.stdin is not None
+    assert forker.stdout is not None
+    forker.stdin.write(f"{line}\n")
+    forker.stdin.flush()
+    return int(forker.stdout.readline())
+
+
+def _kill(process: Worker, workspace: Workspace, began: int, n_new: int, delay_s: float) -> None:
+    """Kill it some time after it has written some shards; 0 is while it makes the store."""
+    deadline = time.monotonic() + 60
+    while _n_written_since(workspace, began) < n_new and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(delay_s)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _n_written_since(workspace: Workspace, began_ns: int) -> int:
@@ -66,17 +101,19 @@ def _n_done(workspace: Workspace) -> int:
 
 
 def test_kills_at_random_moments_lose_nothing_and_leave_nothing_half_believed(
-    tmp_path: Path,
+    tmp_path: Path, forker: subprocess.Popen[str]
 ) -> None:
     undisturbed, killed = Workspace(tmp_path / "undisturbed"), Workspace(tmp_path / "killed")
     n_units = len(list(worker.units()))
     counts = []
-    for version, kills in (("first", (0, 2, 8)), ("second", (0, 6))):
+    for version, kills in (("first", (0, 4)), ("second", (3,))):
         start = time.perf_counter()
         worker.run(undisturbed, version)
         unit_s = (time.perf_counter() - start) / n_units
         for n_new_shards in kills:
-            _kill(killed, version, n_new_shards, random.uniform(0, 2 * unit_s))
+            began = time.time_ns()
+            process = Worker.start(forker, killed, version)
+            _kill(process, killed, began, n_new_shards, random.uniform(0, 2 * unit_s))
             if killed.cube.exists():
                 assert worker.wrong_units(killed, ("first", "second")) == []
                 counts.append(_n_done(killed))
@@ -132,8 +169,8 @@ def limited_files(tmp_path: Path) -> SmallDisk:
 
 @pytest.fixture
 def full_disk(tmp_path: Path, limited_files: SmallDisk) -> Iterator[SmallDisk]:
-    """A disk of 1.5 MB; the other stands in where this user may not mount one."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", str(tmp_path)]
+    """A disk of 1 MB; the other stands in where this user may not mount one."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1000k", "tmpfs", str(tmp_path)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         yield limited_files
         return
@@ -144,14 +181,13 @@ def full_disk(tmp_path: Path, limited_files: SmallDisk) -> Iterator[SmallDisk]:
 
 @pytest.mark.parametrize("kind", ["limited_files", "full_disk"])
 def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(
-    request: pytest.FixtureRequest, kind: str
+    request: pytest.FixtureRequest, forker: subprocess.Popen[str], kind: str
 ) -> None:
     disk: SmallDisk = request.getfixturevalue(kind)
     workspace = Workspace(disk.folder / "run")
-    with _start(workspace, "first", disk.file_size) as process:
-        _, message = process.communicate(timeout=60)
-    assert process.returncode == worker.FAILED
-    assert message.count("\n") == 1
+    process = Worker.start(forker, workspace, "first", disk.file_size)
+    assert process.wait() == worker.FAILED
+    message = process.message()
     assert str(workspace.path) in message
     assert any(cause in message for cause in disk.causes), message
     assert not list(workspace.cube.rglob("*.partial*"))

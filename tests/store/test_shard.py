@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays, from_dtype
 from numcodecs.blosc import BITSHUFFLE, Blosc
@@ -41,6 +41,7 @@ def _array(store: Any, shape: tuple[int, ...], dtype: str, fill_value: Any) -> z
     ("dtype", "fill_value"),
     [("int16", -32768), ("uint8", 0), ("int32", -1), ("float32", np.nan), ("float32", 0.0)],
 )
+@settings(max_examples=40)
 @given(data=st.data())
 def test_zarr_reads_back_every_bit(
     dtype: str, fill_value: Any, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -73,19 +73,14 @@ def test_a_second_lock_in_this_process_is_refused_and_the_first_stays(
         pass
 
 
-def test_another_process_is_named_with_its_host_and_start(workspace: Workspace) -> None:
+def test_another_process_is_named_and_its_lock_dies_with_it(workspace: Workspace) -> None:
     with _held_elsewhere(workspace) as holder:
         with pytest.raises(WorkspaceBusyError) as caught, workspace.lock():
             pass
+        holder.send_signal(signal.SIGKILL)
         holder.communicate()
     assert f"process {holder.pid} on {socket.gethostname()} since 20" in str(caught.value)
     assert str(workspace.path) in str(caught.value)
-
-
-def test_the_lock_dies_with_a_killed_process(workspace: Workspace) -> None:
-    with _held_elsewhere(workspace) as holder:
-        holder.send_signal(signal.SIGKILL)
-        holder.communicate()
     with workspace.lock():
         assert str(os.getpid()) in workspace.lock_file.read_text()
 
