@@ -17,23 +17,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvlarray.kernels.accelerate import jit, jit_inline
 from cvlarray.kernels.normal_equations import (
-    BLOCK_PIXELS,
     HUBER,
-    NODATA,
     TUKEY,
     UNWEIGHTED,
-    Block,
-    Tables,
-    bound_residuals,
-    column,
-    estimate_sigma,
-    load,
-    make_block,
-    make_tables,
     solve,
     subtract_change,
     sum_moments,
 )
+from cvlarray.kernels.pixel_block import (
+    BLOCK_PIXELS,
+    NODATA,
+    Block,
+    Tables,
+    column,
+    load,
+    make_block,
+    make_tables,
+)
+from cvlarray.kernels.residual_scale import bound_residuals, estimate_sigma
 from cvlarray.kernels.season import TimeAxis, coefficient_names, design_matrix
 
 MAX_DATES = 32_000
