@@ -96,15 +96,17 @@ def _observability(
     n_dates, n_pixels = residual.shape
     if n_dates == 0:
         return
-    last = np.full(n_pixels, days[0], np.int32)
+    last, longest = np.full(n_pixels, days[0], np.int32), np.zeros(n_pixels, np.int32)
+    n_clear = np.zeros(n_pixels, np.int32)
     for t in range(n_dates):
         for p in range(n_pixels):
             is_clear = not np.isnan(residual[t, p])
-            is_end = is_clear or t == n_dates - 1
-            gap = min(max(days[t] - last[p], 0), 65_535) if is_end else 0
-            evidence.max_gap_days[p] = max(evidence.max_gap_days[p], np.uint16(gap))
-            evidence.n_clear[p] += np.uint16(is_clear)
+            longest[p] = max(longest[p], days[t] - last[p])
             last[p] = days[t] if is_clear else last[p]
+            n_clear[p] += np.int32(is_clear)
+    for p in range(n_pixels):
+        evidence.n_clear[p] = n_clear[p]
+        evidence.max_gap_days[p] = min(longest[p], 65_535)
 
 
 @jit

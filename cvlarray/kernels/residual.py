@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvlarray.kernels.accelerate import jit
+from cvlarray.kernels.pixel_block import column
 from cvlarray.kernels.season import TimeAxis, design_matrix
 
 NODATA = -32_768
@@ -98,15 +99,15 @@ def _standardise(
         size = min(PIXELS_AT_ONCE, n_pixels - first)
         for t in range(series.shape[0]):
             for p in range(size):
-                expected[p] = coefficients[0, first + p]
+                expected[p] = coefficients[0, column(first, p)]
             for k in range(1, basis.shape[0]):
                 for p in range(size):
-                    expected[p] += basis[k, t] * coefficients[k, first + p]
+                    expected[p] += basis[k, t] * coefficients[k, column(first, p)]
             for p in range(size):
-                value = series[t, first + p]
+                value = series[t, column(first, p)]
                 difference = np.float32(value) - expected[p]
-                standardised = difference * per_sigma[first + p]
-                residual[t, first + p] = standardised if value != NODATA else nan
+                standardised = difference * per_sigma[column(first, p)]
+                residual[t, column(first, p)] = standardised if value != NODATA else nan
 
 
 def median_and_spread(
@@ -173,9 +174,9 @@ def _take_least(
     joint: NDArray[np.float32],
     is_first: bool,
 ) -> None:
-    nan = np.float32(np.nan)
     for t in range(residual.shape[0]):
         for p in range(residual.shape[1]):
             value = (residual[t, p] - offset[t]) / spread[t]
-            least = value if is_first or value < joint[t, p] else joint[t, p]
-            joint[t, p] = nan if np.isnan(value) or np.isnan(joint[t, p]) else least
+            # | instead of "or": no branch, and NaN of either side is kept.
+            is_least = is_first | ~((value >= joint[t, p]) | np.isnan(joint[t, p]))
+            joint[t, p] = value if is_least else joint[t, p]
