@@ -13,26 +13,21 @@ import numpy as np
 from cvlarray.config import LocalCluster, RunConfig, Threads
 from cvlarray.cube import cube_variables
 from cvlarray.features import bands_of
-from cvlarray.names import BASELINE_VARIABLES, DETECTION_VARIABLES
+from cvlarray.names import DETECTION_VARIABLES
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.execute import missing_units
 from cvlarray.pipeline.ingest import ingest_units
 from cvlarray.pipeline.search import find_context
 from cvlarray.pipeline.source_bytes import source_bytes
+from cvlarray.pipeline.stored_bytes import stored_bytes
 from cvlarray.pipeline.units import Stage
 from cvlarray.store import Ledger, Workspace
 
-STORED_PER_SOURCE_BYTE = 1.25
-"""Bytes in the cube's blosc-lz4 shards per byte of the same pixels in deflated COGs."""
+PROCESS_BYTES = 600e6
+"""A process that does it all, from the search to the report, on next to no pixels."""
 
-STORED_SHARE = {"coefficients": 0.93, "sigma": 0.9, "n_valid": 0.3}
-"""What compression leaves of the baseline; floats hardly shrink."""
-
-DETECTION_BYTES_PER_PIXEL = 1.5
-"""Most pixels never change: counts of clear observations are nearly all there is to store."""
-
-BASE_BYTES = 330e6
-"""A worker that has imported everything and done nothing."""
+WORKER_BYTES = 480e6
+"""A worker process that does the tiled stages only."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,6 @@ def make_plan(config: RunConfig) -> Plan:
             done = {stage: len(ledger.done(stage)) for stage in Stage}
             n_missing = len(missing_units(units, ledger, Stage.INGEST))
             done[Stage.INGEST] = len(units) - n_missing
-    n_read = source_bytes(context)
     return Plan(
         name=config.name,
         n_items=len(context.scenes),
@@ -101,31 +95,18 @@ def make_plan(config: RunConfig) -> Plan:
         n_pixels=math.prod(context.geobox.shape),
         n_units={stage: counts[stage] for stage in Stage},
         n_units_done=done,
-        n_bytes_to_read=round(n_read),
-        n_bytes_to_store=round(_stored_bytes(context, n_read)),
+        n_bytes_to_read=round(source_bytes(context)),
+        n_bytes_to_store=round(stored_bytes(context)),
         peak_worker_bytes=round(_peak_bytes(context)),
     )
-
-
-def _stored_bytes(context: RunContext, n_read: float) -> float:
-    """Return what the three stores will take."""
-    n_pixels = math.prod(context.geobox.shape)
-    config = context.config.baseline
-    n_coefficients = 2 + 2 * config.harmonic_order
-    per_feature = sum(
-        STORED_SHARE[variable.name]
-        * np.dtype(variable.dtype).itemsize
-        * (n_coefficients if "coefficient" in variable.dims else 1)
-        for variable in BASELINE_VARIABLES
-    )
-    baseline = n_pixels * len(config.features) * per_feature
-    return n_read * STORED_PER_SOURCE_BYTE + baseline + n_pixels * DETECTION_BYTES_PER_PIXEL
 
 
 def _peak_bytes(context: RunContext) -> float:
     """Return the base plus what the largest units hold that run at the same time."""
     largest = max(_ingest_bytes(context), _baseline_bytes(context), _monitor_bytes(context))
-    return BASE_BYTES + _threads_of_a_worker(context.config) * largest
+    does_all = isinstance(context.config.cluster, Threads)
+    n_units = min(_threads_of_a_worker(context.config), len(ingest_units(context)))
+    return (PROCESS_BYTES if does_all else WORKER_BYTES) + n_units * largest
 
 
 def _ingest_bytes(context: RunContext) -> float:

@@ -1,0 +1,82 @@
+"""How many bytes the stores of a run will take, from a small sample of its pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numcodecs.blosc import BITSHUFFLE, Blosc
+from odc.geo.geobox import GeoBox
+
+from cvlarray.cube import Day, cube_variables, read_block
+from cvlarray.names import BASELINE_VARIABLES
+from cvlarray.pipeline.context import RunContext
+
+N_DAYS = 8
+"""Days that are sampled, spread over the run; each costs a read a band."""
+
+CODEC = Blosc(cname="lz4", clevel=5, shuffle=BITSHUFFLE)
+"""As in `cvlarray.store.create_store`."""
+
+STORED_SHARE = {"coefficients": 0.93, "sigma": 0.9, "n_valid": 0.3}
+"""What compression leaves of the baseline; floats hardly shrink."""
+
+DETECTION_BYTES_PER_PIXEL = 3.0
+"""Most pixels never change: counts of clear observations are nearly all there is to store."""
+
+
+def stored_bytes(context: RunContext) -> float:
+    """Return what cube, baseline and detections will take on disk.
+
+    The cube's share is measured: one chunk of pixels in the middle of the region, on some days,
+    is read and compressed as the store does it. Days that can't be read count as empty.
+    """
+    n_pixels = sum(math.prod(tile.geobox.shape) for tile in context.tiles)
+    return (
+        n_pixels * len(context.days) * _cube_bytes_per_pixel(context)
+        + n_pixels * _baseline_bytes_per_pixel(context)
+        + n_pixels * DETECTION_BYTES_PER_PIXEL
+    )
+
+
+def _cube_bytes_per_pixel(context: RunContext) -> float:
+    """Return the compressed bytes of all variables for one pixel of one day."""
+    edge_px = context.config.store.chunk_px
+    place = _middle(context.geobox, edge_px)
+    variables = cube_variables(context.scenes, context.config.cube.bands)
+    days = _spread(context.days)
+    arrays = read_block(days, place, variables).arrays
+    n_bytes = 0
+    for variable in variables:
+        # A chunk at the grid's edge is filled up to its full size, which costs a little too.
+        chunk = np.full((len(days), edge_px, edge_px), variable.fill_value or 0, variable.dtype)
+        chunk[:, : place.shape[0], : place.shape[1]] = arrays[variable.name]
+        n_bytes += len(CODEC.encode(chunk))
+    return n_bytes / (len(days) * math.prod(place.shape))
+
+
+def _middle(geobox: GeoBox, edge_px: int) -> GeoBox:
+    """Return a square of the grid's middle, or as much as there is."""
+    edges = [min(edge_px, size) for size in geobox.shape]
+    starts = [(size - edge) // 2 for size, edge in zip(geobox.shape, edges, strict=True)]
+    y, x = (slice(start, start + edge) for start, edge in zip(starts, edges, strict=True))
+    return geobox[y, x]
+
+
+def _spread(days: Sequence[Day]) -> list[Day]:
+    """Return some days, evenly spread."""
+    positions = np.linspace(0, len(days) - 1, min(N_DAYS, len(days))).round().astype(int)
+    return [days[position] for position in positions]
+
+
+def _baseline_bytes_per_pixel(context: RunContext) -> float:
+    config = context.config.baseline
+    n_coefficients = 2 + 2 * config.harmonic_order
+    per_feature = sum(
+        STORED_SHARE[variable.name]
+        * np.dtype(variable.dtype).itemsize
+        * (n_coefficients if "coefficient" in variable.dims else 1)
+        for variable in BASELINE_VARIABLES
+    )
+    return len(config.features) * per_feature
