@@ -223,6 +223,7 @@ def test_added_dates_get_another_name(
 def test_it_can_be_sent_to_another_process(path: Path, values: xr.Dataset) -> None:
     packed = pickle.dumps(open_raw(path).isel(y=slice(3, 9)))
     assert len(packed) < 50_000
+    assert b"LazilyIndexedArray" not in packed  # all that isn't pixels has been read
     found = pickle.loads(packed)
     np.testing.assert_array_equal(found["red"], values["red"].isel(y=slice(3, 9)))
 
