@@ -37,6 +37,9 @@ from cvlarray.kernels.pixel_block import (
 from cvlarray.kernels.residual_scale import bound_residuals, estimate_sigma
 from cvlarray.kernels.season import TimeAxis, coefficient_names, design_matrix
 
+PRIOR_FREEDOM = 6
+"""How many residuals a region's sigma counts for beside a pixel's own."""
+
 MAX_DATES = 32_000
 """Counts and ranks are int16."""
 
@@ -52,6 +55,17 @@ class HarmonicFit(NamedTuple):
     """(...): observations that were not missing."""
 
 
+class Prior(NamedTuple):
+    """What a region's seasons are like; see `cvlarray.kernels.prior`."""
+
+    mean: NDArray[np.float32]
+    """(coefficient,): the typical season [unit of the series]."""
+    strength: NDArray[np.float32]
+    """(coefficient,): how many observations it weighs."""
+    sigma: float
+    """Typical standard deviation of the residuals [unit of the series]."""
+
+
 def fit_ols(
     series: NDArray[np.int16],
     days: ArrayLike,
@@ -65,7 +79,9 @@ def fit_ols(
     Parameters and result are those of `fit_robust`, except that ``sigma`` is the residuals' root
     mean square over ``n_valid`` less the number of coefficients (NaN without such freedom).
     """
-    return _fit(series, days, axis, harmonic_order, min_observations, _ols_series)
+    n_coefficients = len(coefficient_names(harmonic_order))
+    _check(series, np.asarray(days), n_coefficients, min_observations)
+    return _fit(series, make_tables(days, axis, harmonic_order), min_observations, _ols_series)
 
 
 def fit_robust(
@@ -75,6 +91,7 @@ def fit_robust(
     *,
     harmonic_order: int = 2,
     min_observations: int = 6,
+    prior: Prior | None = None,
 ) -> HarmonicFit:
     """Fit each pixel's season, outliers weighted down: two Huber passes, then one of Tukey's.
 
@@ -89,7 +106,12 @@ def fit_robust(
     harmonic_order
         Annual harmonics; the model has ``2 + 2 * harmonic_order`` coefficients.
     min_observations
-        Pixels with fewer valid observations get NaN; at least the number of coefficients.
+        Pixels with fewer valid observations get NaN; at least the number of coefficients, without
+        a prior.
+    prior
+        Draws the coefficients towards a region's, the more the fewer the observations (ridge
+        regression, Hoerl & Kennard 1970, doi:10.1080/00401706.1970.10488634). Sigma is pooled with
+        the region's in the same way.
 
     Returns
     -------
@@ -105,7 +127,27 @@ def fit_robust(
     TypeError
         If ``series`` isn't int16.
     """
-    return _fit(series, days, axis, harmonic_order, min_observations, _robust_series)
+    n_coefficients = len(coefficient_names(harmonic_order))
+    if prior is None:
+        _check(series, np.asarray(days), n_coefficients, min_observations)
+        tables = make_tables(days, axis, harmonic_order)
+        return _fit(series, tables, min_observations, _robust_series)
+    _check(series, np.asarray(days), 0, min_observations)
+    tables = make_tables(days, axis, harmonic_order, prior.mean, prior.strength)
+    fit = _fit(series, tables, min_observations, _robust_series)
+    return fit._replace(sigma=_pooled_sigma(fit, prior, n_coefficients, min_observations))
+
+
+def _pooled_sigma(
+    fit: HarmonicFit, prior: Prior, n_coefficients: int, min_observations: int
+) -> NDArray[np.float32]:
+    """Return sigma with the region's counted as `PRIOR_FREEDOM` residuals."""
+    freedom = np.maximum(fit.n_valid - np.float32(n_coefficients), 0)
+    squares = np.where(freedom > 0, freedom * fit.sigma**2, 0)
+    variance = (squares + PRIOR_FREEDOM * prior.sigma**2) / (freedom + PRIOR_FREEDOM)
+    variance[fit.n_valid < min_observations] = np.nan
+    pooled: NDArray[np.float32] = np.sqrt(variance).astype(np.float32)
+    return pooled
 
 
 def predict(
@@ -136,19 +178,12 @@ def predict(
 
 
 def _fit(
-    series: NDArray[np.int16],
-    days: ArrayLike,
-    axis: TimeAxis,
-    harmonic_order: int,
-    min_observations: int,
-    kernel: Callable[..., None],
+    series: NDArray[np.int16], tables: Tables, min_observations: int, kernel: Callable[..., None]
 ) -> HarmonicFit:
-    """Check and flatten the series, allocate, and run a kernel over its blocks."""
-    n_coefficients = len(coefficient_names(harmonic_order))
-    _check(series, np.asarray(days), n_coefficients, min_observations)
+    """Flatten the series, allocate, and run a kernel over its blocks."""
+    n_coefficients = tables.prior_mean.size
     flat = np.ascontiguousarray(series).reshape(series.shape[0], -1)
-    tables = make_tables(days, axis, harmonic_order)
-    block = make_block(series.shape[0], harmonic_order)
+    block = make_block(series.shape[0], n_coefficients // 2 - 1)
     fit = _empty_fit(n_coefficients, flat.shape[1])
     whole, shape = flat.shape[1] // BLOCK_PIXELS * BLOCK_PIXELS, series.shape[1:]
     kernel(flat, whole, tables, block, min_observations, fit)
@@ -221,7 +256,7 @@ def _ols_series(
         n_rows = load(series, first, block, tables)
         sum_moments(block, tables, n_rows, UNWEIGHTED)
         solve(block, tables)
-        bound_residuals(block)
+        bound_residuals(block, tables)
         for p in range(BLOCK_PIXELS):
             freedom = np.float32(max(block.n_valid[p] - n, 1))
             block.sigma[p] = np.sqrt(block.squares[p] / freedom)
@@ -244,7 +279,7 @@ def _robust_series(
             sum_moments(block, tables, n_rows, weighting)
             solve(block, tables)
             if weighting == UNWEIGHTED:
-                bound_residuals(block)
+                bound_residuals(block, tables)
             subtract_change(block, tables, n_rows)
             estimate_sigma(block, n_rows)
         _store(block, first, min_observations, fit)

@@ -98,12 +98,14 @@ def _add_rows(
 
 @jit
 def solve(block: Block, tables: Tables) -> None:
-    """Solve the normal equations for the change of the coefficients, and add it to them."""
+    """Solve the normal equations, the prior's among them, for the coefficients' change; add it."""
     _factorise(block, tables)
     n = block.coefficients.shape[0]
     for i in range(n):
+        mean, strength = tables.prior_mean[i], tables.prior_strength[i]
         for p in range(BLOCK_PIXELS):
-            block.change[i, p] = block.gradient[i, p]
+            towards = mean - block.coefficients[i, p]
+            block.change[i, p] = block.gradient[i, p] + strength * towards
         for k in range(i):
             for p in range(BLOCK_PIXELS):
                 block.change[i, p] -= block.cholesky[i, k, p] * block.change[k, p]
@@ -132,12 +134,15 @@ def _factorise(block: Block, tables: Tables) -> None:
             a, b = tables.factors[i, j, 0], tables.factors[i, j, 1]
             for p in range(BLOCK_PIXELS):
                 factor[i, j, p] = a * block.moments[first, p] + b * block.moments[second, p]
+            if i == j:
+                for p in range(BLOCK_PIXELS):
+                    factor[i, j, p] += tables.prior_strength[i]
             for k in range(j):
                 for p in range(BLOCK_PIXELS):
                     factor[i, j, p] -= factor[i, k, p] * factor[j, k, p]
         for p in range(BLOCK_PIXELS):
             pivot = factor[j, j, p]
-            smallest = _SMALLEST_PIVOT * block.moments[0, p]
+            smallest = _SMALLEST_PIVOT * (block.moments[0, p] + tables.prior_strength[j])
             factor[j, j, p] = np.float32(1) / np.sqrt(pivot) if pivot > smallest else np.float32(0)
         for i in range(j + 1, n):
             for p in range(BLOCK_PIXELS):

@@ -46,6 +46,9 @@ class Tables(NamedTuple):
     """How moments make the Gram matrix: `season.MomentTable`."""
     sigma_factor: NDArray[np.float32]
     """(n_dates + 1,): `ranked_sigma.sigma_factors`."""
+    prior_mean: NDArray[np.float32]
+    prior_strength: NDArray[np.float32]
+    """(coefficient,): where the coefficients are drawn to, and with how many observations."""
 
 
 class Block(NamedTuple):
@@ -84,7 +87,13 @@ class Block(NamedTuple):
     """(row,): dates on which any pixel of the block is valid."""
 
 
-def make_tables(days: ArrayLike, axis: TimeAxis, harmonic_order: int) -> Tables:
+def make_tables(
+    days: ArrayLike,
+    axis: TimeAxis,
+    harmonic_order: int,
+    prior_mean: ArrayLike = 0,
+    prior_strength: ArrayLike = 0,
+) -> Tables:
     """Return the tables of dates ``days`` [days since 1970-01-01]."""
     table = moment_table(days, axis, harmonic_order=harmonic_order)
     basis = design_matrix(days, axis, harmonic_order=harmonic_order)
@@ -96,6 +105,8 @@ def make_tables(days: ArrayLike, axis: TimeAxis, harmonic_order: int) -> Tables:
         table.entries,
         table.factors.astype(np.float32),
         sigma_factors(basis.shape[1], len(basis)),
+        np.full(len(basis), prior_mean, np.float32),
+        np.full(len(basis), prior_strength, np.float32),
     )
 
 

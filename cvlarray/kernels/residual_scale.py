@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cvlarray.kernels.accelerate import jit, jit_inline
-from cvlarray.kernels.pixel_block import BLOCK_PIXELS, Block
+from cvlarray.kernels.pixel_block import BLOCK_PIXELS, Block, Tables
 from cvlarray.kernels.selection import LARGEST, select_ranked
 
 QUANTISATION_SIGMA = np.float32(0.288_675)
@@ -16,17 +16,18 @@ _QUANTISED_RANGE = np.float32(16_300)
 
 
 @jit
-def bound_residuals(block: Block) -> None:
+def bound_residuals(block: Block, tables: Tables) -> None:
     """Scale residuals for quantising after an unweighted fit: the ranked one can't exceed it.
 
-    The squares that remain are those at the start less change·gradient, and at least
-    ``count - rank + 1`` residuals are as large as the ranked one.
+    The squares that remain are those at the start less change·(gradient - the prior's pull at the
+    solution), and at least ``n_valid - rank + 1`` residuals are as large as the ranked one.
     """
     n = block.coefficients.shape[0]
     for p in range(BLOCK_PIXELS):
         explained = np.float32(0)
         for k in range(n):
-            explained += block.change[k, p] * block.gradient[k, p]
+            pull = tables.prior_strength[k] * (tables.prior_mean[k] - block.coefficients[k, p])
+            explained += block.change[k, p] * (block.gradient[k, p] - pull)
         rest = max(block.squares[p] - explained, np.float32(1e-5) * block.squares[p])
         block.squares[p] = rest
         at_least = np.float32(max(block.n_valid[p] - block.rank[p] + 1, 1))

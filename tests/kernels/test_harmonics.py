@@ -5,12 +5,11 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm
 
 from cvlarray.kernels.harmonics import fit_ols, fit_robust, predict
 from cvlarray.kernels.season import TimeAxis, design_matrix
+from tests.kernels.twin import NODATA, least_squares, robust_twin
 
-NODATA = -32_768
 AXIS = TimeAxis.over(16_000, 17_095)
 N_DATES = 120
 DAYS = np.sort(np.random.default_rng(7).choice(np.arange(16_000, 17_096), N_DATES, replace=False))
@@ -27,44 +26,6 @@ def simulate(n_pixels, seed=0, missing=0.6, outliers=0.06, noise=100.0):
     return np.rint(series).astype(np.int16)
 
 
-def least_squares(series, weights=None):
-    """Return coefficients by float64 normal equations, pixel by pixel."""
-    weights = np.ones(series.shape) if weights is None else weights
-    used = np.where(series == NODATA, 0, weights)
-    values = np.where(series == NODATA, 0, series).astype(np.float64)
-    gram = np.einsum("it,jt,tp->pij", DESIGN, DESIGN, used)
-    right = np.einsum("it,tp->pi", DESIGN, used * values)
-    return np.linalg.solve(gram, right[..., None])[..., 0].T
-
-
-def robust_twin(series):
-    """Return the robust schedule's coefficients and sigma in plain float64 NumPy."""
-    is_valid = series != NODATA
-    n_valid = is_valid.sum(axis=0)
-    rank = n_valid // 2 + 1
-    quantile = (rank - 0.5) / n_valid
-    factor = np.sqrt(n_valid / (n_valid - len(DESIGN))) / norm.ppf((1 + quantile) / 2)
-
-    def scale(coefficients):
-        size = np.where(is_valid, np.abs(series - DESIGN.T @ coefficients), np.inf)
-        ranked = np.sort(size, axis=0)[rank - 1, np.arange(series.shape[1])]
-        return size, factor * ranked
-
-    coefficients = least_squares(series)
-    for weigh in (huber, huber, tukey):
-        size, sigma = scale(coefficients)
-        coefficients = least_squares(series, weigh(size / np.maximum(sigma, 12**-0.5)))
-    return coefficients, scale(coefficients)[1]
-
-
-def huber(u):
-    return np.minimum(1, 1.345 / np.maximum(u, 1e-9))
-
-
-def tukey(u):
-    return np.clip(1 - (u / 4.685) ** 2, 0, None) ** 2
-
-
 def curve(coefficients):
     return DESIGN.T @ coefficients.astype(np.float64)
 
@@ -72,13 +33,13 @@ def curve(coefficients):
 def test_ols_equals_normal_equations():
     series = simulate(20_000)
     fit = fit_ols(series, DAYS, AXIS)
-    assert np.abs(curve(fit.coefficients) - curve(least_squares(series))).max() <= 0.05
+    assert np.abs(curve(fit.coefficients) - curve(least_squares(series, DESIGN))).max() <= 0.05
 
 
 def test_ols_sigma_is_the_residual_standard_error():
     series = simulate(300)
     fit = fit_ols(series, DAYS, AXIS)
-    residual = np.where(series == NODATA, np.nan, series - curve(least_squares(series)))
+    residual = np.where(series == NODATA, np.nan, series - curve(least_squares(series, DESIGN)))
     expected = np.sqrt(np.nansum(residual**2, axis=0) / (fit.n_valid - 6.0))
     np.testing.assert_allclose(fit.sigma, expected, rtol=1e-4)
 
@@ -86,7 +47,7 @@ def test_ols_sigma_is_the_residual_standard_error():
 def test_robust_equals_its_schedule_in_float64():
     series = simulate(4_000)
     fit = fit_robust(series, DAYS, AXIS)
-    coefficients, sigma = robust_twin(series)
+    coefficients, sigma = robust_twin(series, DESIGN)
     off = np.abs(curve(fit.coefficients) - curve(coefficients))
     assert np.percentile(off, 99) <= 0.01
     np.testing.assert_allclose(fit.sigma, sigma, rtol=3e-3)
@@ -109,7 +70,7 @@ def test_robust_is_close_to_a_converged_tukey_fit():
 def test_outliers_hardly_move_the_robust_curve():
     clean = simulate(2_000, outliers=0)
     dirty = simulate(2_000, outliers=0.06)
-    truth = curve(least_squares(clean))
+    truth = curve(least_squares(clean, DESIGN))
 
     def error(fit):
         return np.sqrt(np.mean((curve(fit(dirty, DAYS, AXIS).coefficients) - truth) ** 2))
