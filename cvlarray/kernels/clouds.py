@@ -36,8 +36,9 @@ Sentinel-2)."""
 HAZE_ABOVE = np.float32(0.1)
 """The same for haze: half as far."""
 
-LOW, HIGH = 17.5, 82.5
-"""Percentiles that bound the clear land of a scene."""
+LOW, MIDDLE, HIGH = 17.5, 50, 82.5
+"""Percentiles of the clear land of a scene. What lies around the image is taken to be as bright as
+the median of it; the published 17.5 is itself shadow where clouds are many."""
 MIN_CLEAR_SHARE = 0.001
 """With less of the valid pixels clear land, there is nothing to compare with: every potential cloud
 is one."""
@@ -131,7 +132,7 @@ class SceneStatistics(NamedTuple):
     water_temperature: float
     """82.5th percentile of clear water's temperature [°C]; NaN without a thermal band."""
     nir: float
-    """17.5th percentile of clear land [DN]; NaN without the band."""
+    """Median of clear land [DN]; NaN without the band."""
     swir16: float
 
 
@@ -229,8 +230,8 @@ def scene_statistics(bands: Bands, spectra: Spectra) -> SceneStatistics | None:
         high=high,
         land_probability=float(np.percentile(probability, HIGH)),
         water_temperature=_water_temperature(bands, tests, thin),
-        nir=of_land(bands.nir, LOW),
-        swir16=of_land(bands.swir16, LOW),
+        nir=of_land(bands.nir, MIDDLE),
+        swir16=of_land(bands.swir16, MIDDLE),
     )
 
 

@@ -4,7 +4,8 @@ Dark spots are basins of the near and short-wave infrared (Zhu & Woodcock 2012,
 doi:10.1016/j.rse.2011.10.028; both bands: Zhu et al. 2015, doi:10.1016/j.rse.2014.12.014), measured
 against the rim of the basin: a shadow takes a share of the light, whatever the ground. Each cloud
 is then moved along the sun's direction until the most of it is dark (same papers), and a dark spot
-is a shadow if most of it is near such a place.
+is a shadow if most of it is near such a place, or where only a cloud outside the image can throw
+one.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ NODATA = np.int16(-32_768)
 
 DARKENED = np.float32(0.15)
 """Share of the rim's light that a dark spot lacks at least; 0.02 of reflectance, as published,
-takes every slope for a shadow. This and the next two were chosen on three labelled chips, where
-0.12 to 0.22, 5 to 12 and 0.2 to 0.5 do about as well."""
+takes every slope for a shadow. This and the next two were chosen on three labelled chips; 0.15 to
+0.2, 5 to 12 and 0.2 to 0.5 do as well, also on each chip if chosen on the other two."""
 NEAR_PX = 8
 """How far a dark spot may lie beside the place where a cloud's shadow is looked for."""
 MATCHED_SHARE = 0.5
@@ -141,7 +142,7 @@ def matched_shadows(
     dark
         From `darkness`.
     displacement
-        Where to look for a cloud's shadow; None takes every dark spot for one.
+        Where to look for a cloud's shadow; None takes every dark spot for one, if there is a cloud.
 
     Returns
     -------
@@ -149,8 +150,9 @@ def matched_shadows(
     """
     is_dark = majority(dark > DARKENED) & ~is_cloud
     if displacement is None:
-        return is_dark
-    near = grown(_moved_clouds(is_cloud, is_dark, displacement), NEAR_PX)
+        return is_dark & is_cloud.any()
+    moved, distance = _moved_clouds(is_cloud, is_dark, displacement)
+    near = grown(moved, NEAR_PX) | _beyond_clouds(moved.shape, displacement, distance)
     labels, n_spots = ndimage.label(is_dark, EIGHT_NEIGHBOURS)
     size = np.bincount(labels.ravel(), minlength=n_spots + 1)
     size_near = np.bincount(labels[near], minlength=n_spots + 1)
@@ -189,17 +191,38 @@ def _correlated(
     return kept.astype(np.float32)
 
 
+def _beyond_clouds(
+    shape: tuple[int, ...], displacement: Displacement, distance: float
+) -> NDArray[np.bool_]:
+    """Return where a shadow at a distance would be that of a cloud outside the image."""
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    y = rows - round(displacement.down * distance)
+    x = columns - round(displacement.right * distance)
+    return (y < 0) | (y >= shape[0]) | (x < 0) | (x >= shape[1])
+
+
 def _moved_clouds(
     is_cloud: NDArray[np.bool_], is_dark: NDArray[np.bool_], displacement: Displacement
-) -> NDArray[np.bool_]:
-    """Return all clouds, each moved to where the most of it is dark."""
+) -> tuple[NDArray[np.bool_], float]:
+    """Return all clouds, each moved to where the most of it is dark, and the usual distance."""
     labels, n_clouds = ndimage.label(is_cloud, EIGHT_NEIGHBOURS)
     flat = labels.ravel()
     order = np.argsort(flat, kind="stable")
     bounds = np.searchsorted(flat[order], np.arange(1, n_clouds + 2))
     moved = np.zeros(is_cloud.shape, np.bool_)
-    _move_clouds(is_cloud, is_dark, order, bounds, displacement, moved)
-    return moved
+    distances = np.full(n_clouds, np.nan)
+    _move_clouds(is_cloud, is_dark, order, bounds, displacement, moved, distances)
+    return moved, _usual(distances, np.diff(bounds))
+
+
+def _usual(distances: NDArray[np.float64], sizes: NDArray[np.int64]) -> float:
+    """Return the median distance of all pixels of matched clouds; 0 if none is."""
+    is_matched = np.isfinite(distances)
+    if not is_matched.any():
+        return 0.0
+    order = np.argsort(distances[is_matched])
+    below = np.cumsum(sizes[is_matched][order])
+    return float(distances[is_matched][order][np.searchsorted(below, below[-1] / 2)])
 
 
 @jit
@@ -210,6 +233,7 @@ def _move_clouds(
     bounds: NDArray[np.int64],
     displacement: Displacement,
     moved: NDArray[np.bool_],
+    distances: NDArray[np.float64],
 ) -> None:
     height, width = is_cloud.shape
     down, right, nearest, farthest = displacement
@@ -238,6 +262,7 @@ def _move_clouds(
             distance += STEP_PX
         if best_distance < 0:
             continue
+        distances[number] = best_distance
         dy, dx = int(np.rint(down * best_distance)), int(np.rint(right * best_distance))
         for i in range(start, stop):
             y, x = order[i] // width + dy, order[i] % width + dx

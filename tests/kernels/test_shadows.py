@@ -68,7 +68,7 @@ def test_each_cloud_has_its_own_height():
     is_dark[40:60, 70:90] = True
     is_cloud[120:150, 20:60] = True
     is_dark[120:150, 100:140] = True
-    is_dark[5:15, 100:190] = True  # a lake
+    is_dark[5:15, 110:190] = True  # a lake
     shadow = matched_shadows(is_cloud, 0.3 * is_dark, Displacement(0.0, 1.0, 10.0, 100.0))
     corners = np.argwhere(shadow ^ is_dark)
     assert len(corners[corners[:, 0] > 20]) <= 8  # the majority rounds the corners
@@ -79,7 +79,21 @@ def test_every_dark_spot_if_no_direction_is_known():
     is_cloud, dark = np.zeros((50, 50), bool), np.zeros((50, 50), np.float32)
     dark[10:20, 10:20] = 0.3
     dark[30, 30] = 0.3  # a speck
+    assert not matched_shadows(is_cloud, dark, None).any()
+    is_cloud[40:45, 40:45] = True
     assert matched_shadows(is_cloud, dark, None).sum() == pytest.approx(100, abs=4)
+
+
+def test_shadow_of_a_cloud_outside_the_image():
+    is_cloud, dark = np.zeros((100, 200), bool), np.zeros((100, 200), np.float32)
+    is_cloud[20:40, 80:110] = True
+    dark[20:40, 120:150] = 0.3
+    dark[60:80, 5:35] = 0.3  # 40 pixels from a cloud left of the image
+    dark[60:80, 60:90] = 0.3  # a lake
+    shadow = matched_shadows(is_cloud, dark, Displacement(0.0, 1.0, 10.0, 100.0))
+    assert shadow[20:40, 120:150].mean() > 0.95
+    assert shadow[60:80, 5:35].mean() > 0.95
+    assert not shadow[60:80, 60:90].any()
 
 
 def test_no_shadow_under_a_cloud():
