@@ -1,7 +1,8 @@
 """Was the ground seen: quality flags from each sensor's own mask or from the bands themselves.
 
 A provider is any callable from a cube to `cvlarray.names.QUALITY`; to add one, write a frozen
-dataclass like `scl.SclQuality` that says which ``bands`` it needs.
+dataclass like `scl.SclQuality` that says which ``bands`` it needs. `picture.coverage_figure` draws
+the tables; it isn't imported here, so that matplotlib is loaded only to draw.
 """
 
 from cvlarray.masking.coverage import (
@@ -13,7 +14,6 @@ from cvlarray.masking.coverage import (
 from cvlarray.masking.flags import OBSCURING, QualityProvider, is_clear_of
 from cvlarray.masking.fmask import FmaskQuality
 from cvlarray.masking.landsat import LandsatQuality
-from cvlarray.masking.picture import coverage_figure
 from cvlarray.masking.planet import UDM2_BANDS, Udm2Quality
 from cvlarray.masking.scl import CLEAR_SCL_CLASSES, SclQuality, is_clear
 from cvlarray.masking.shape import drop_specks, grow_flags
@@ -30,7 +30,6 @@ __all__ = [
     "Udm2Quality",
     "coverage_by_month",
     "coverage_by_ten_days",
-    "coverage_figure",
     "drop_specks",
     "grow_flags",
     "is_clear",

@@ -15,7 +15,7 @@ def coverage_figure(ten_days: pd.DataFrame, months: pd.DataFrame) -> Figure:
     Parameters
     ----------
     ten_days, months
-        From `cvlarray.masking.coverage_by_ten_days` and `coverage_by_month`.
+        From `cvlarray.masking.coverage_by_ten_days` and `cvlarray.masking.coverage_by_month`.
 
     Returns
     -------

@@ -11,10 +11,10 @@ from cvlarray.grid import tiles
 from cvlarray.masking import (
     coverage_by_month,
     coverage_by_ten_days,
-    coverage_figure,
     is_clear_of,
     tile_coverage,
 )
+from cvlarray.masking.picture import coverage_figure
 from cvlarray.names import MASKED_SHARE, NEEDS_SAR, QualityFlag
 
 CLOUD, WATER, FILL = QualityFlag.CLOUD, QualityFlag.WATER, QualityFlag.FILL

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from cvlarray.masking import FmaskQuality, is_clear_of
+from cvlarray.masking import FmaskQuality, SclQuality, is_clear_of
 from cvlarray.names import NODATA_DN, QUALITY, QualityFlag
+from tests import romania
 from tests.masking.agreement import kappa
 
 FOREST = {"blue": 900, "green": 750, "red": 500, "nir": 3000, "swir16": 1500, "swir22": 700}
@@ -197,3 +198,18 @@ def test_labelled_chips(external_data, chip, whole, cloud, shadow, clear):
     assert kappa(true == 1, found == 1) >= cloud - 0.005
     assert kappa(true == 2, found == 2) >= shadow - 0.005
     assert kappa(true == 0, found == 0) >= clear - 0.005
+
+
+@pytest.mark.parametrize(
+    ("resolution_m", "bands", "least"),
+    [(10, ("blue", "green", "red", "nir"), 0.78), (20, ("green", "red", "nir08", "swir16"), 0.84)],
+)
+def test_clouds_of_real_surface_reflectance_as_sen2cor_sees_them(resolution_m, bands, least):
+    """140 dates of one square kilometre, each compared with its own clear land only."""
+    cube = romania.load(resolution_m)
+    ours, theirs = FmaskQuality(bands)(cube), SclQuality()(cube)
+    is_known = ((ours != QualityFlag.FILL) & (theirs != QualityFlag.FILL)).to_numpy()
+    found, expected = (
+        (one.to_numpy()[is_known] & QualityFlag.CLOUD) != 0 for one in (ours, theirs)
+    )
+    assert kappa(expected, found) > least
