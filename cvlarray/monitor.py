@@ -13,8 +13,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cvlarray.baseline import time_axis
+from cvlarray.baseline.dates import days_of
 from cvlarray.baseline.pixelwise import over_pixels, require_one_chunk
-from cvlarray.baseline.season import days_of
 from cvlarray.features import FEATURES, Feature, find_feature
 from cvlarray.kernels.detectors import NEVER, Alarm, Consecutive, Detector
 from cvlarray.kernels.evidence import collect_evidence

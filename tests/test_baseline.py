@@ -5,7 +5,13 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvlarray.baseline import fit_baseline, is_forest, predict
+from cvlarray.baseline import (
+    fit_baseline,
+    is_forest,
+    predict,
+    regional_prior,
+    stable_history,
+)
 from cvlarray.kernels.harmonics import fit_robust
 from cvlarray.kernels.season import TimeAxis
 from cvlarray.names import BASELINE_VARIABLES, NODATA_DN
@@ -171,3 +177,61 @@ def test_forest_needs_a_vegetation_index(features):
         ValueError, match="needs the feature ndvi or nbr or ndmi, the baseline has red; add it"
     ):
         is_forest(fit_baseline(features.sel(feature=["red"])))
+
+
+def test_prior_helps_pixels_seldom_seen(features):
+    whole = fit_baseline(features)
+    sparse = features.copy()
+    sparse[:, 8:, :5] = NODATA_DN
+    baseline = fit_baseline(sparse)
+    prior = regional_prior(baseline, is_forest(baseline), TIMES)
+    drawn = fit_baseline(sparse, prior=prior)
+    assert np.isnan(baseline["sigma"][:, :, :5]).all()
+    assert np.isfinite(drawn["coefficients"]).all()
+    assert np.isfinite(drawn["sigma"]).all()
+    off = predict(drawn, TIMES) - predict(whole, TIMES)
+    assert abs(off.sel(feature="ndvi")[:, :, :5]).max() < 250
+    assert abs(off.sel(feature="ndvi")[:, :, 5:]).max() < 250
+
+
+def test_prior_stays_lazy(features, raise_if_dask_computes):
+    with raise_if_dask_computes():
+        baseline = fit_baseline(features.chunk(y=4, feature=1))
+        prior = regional_prior(baseline, is_forest(baseline), TIMES)
+        lazy = fit_baseline(features.chunk(y=4), prior=prior)
+    eager = fit_baseline(features)
+    prior = regional_prior(eager, is_forest(eager), TIMES)
+    xr.testing.assert_identical(lazy.compute(), fit_baseline(features, prior=prior))
+
+
+def test_prior_of_no_forest(features):
+    baseline = fit_baseline(features)
+    with pytest.raises(ValueError, match="at least one fitted pixel with residuals, got none"):
+        regional_prior(baseline, xr.zeros_like(is_forest(baseline)), TIMES)
+
+
+def test_history_begins_after_its_last_break(features):
+    half = TIMES.size // 2
+    broken = features.copy()
+    broken[0, :half, :4] = xr.where(
+        broken[0, :half, :4] == NODATA_DN, NODATA_DN, broken[0, :half, :4] - 3_000
+    )
+    kept = stable_history(broken)
+    assert kept.dtype == np.int16
+    assert kept.dims == features.dims
+    assert (kept[:, :15, :4] == NODATA_DN).all()
+    assert float((kept[:, 15 : half - 12, :4] == NODATA_DN).mean()) > 0.8
+    seen = broken != NODATA_DN
+    assert float((kept == broken)[:, half:].where(seen[:, half:]).mean()) == 1
+    assert float((kept == broken)[:, :, 4:].where(seen[:, :, 4:]).mean()) > 0.98
+
+
+def test_history_stays_lazy(features, raise_if_dask_computes):
+    with raise_if_dask_computes():
+        lazy = stable_history(features.chunk(y=4, x=5))
+    xr.testing.assert_identical(lazy.compute(), stable_history(features))
+
+
+def test_history_out_of_order(features):
+    with pytest.raises(ValueError, match="time must increase"):
+        stable_history(features.isel(time=slice(None, None, -1)))

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from cvlarray.baseline.dates import days_of, history_axis
 from cvlarray.baseline.pixelwise import over_pixels, require_one_chunk
 from cvlarray.kernels import harmonics
 from cvlarray.kernels.season import TimeAxis, coefficient_names
@@ -22,6 +23,7 @@ def fit_baseline(
     history: slice | None = None,
     harmonic_order: int = 2,
     min_observations: int | None = None,
+    prior: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """Fit a robust seasonal model to each pixel of each feature.
 
@@ -39,7 +41,10 @@ def fit_baseline(
     harmonic_order
         Annual harmonics; the model has ``2 + 2 * harmonic_order`` coefficients.
     min_observations
-        Pixels with fewer valid observations get NaN; twice the coefficients by default.
+        Pixels with fewer valid observations get NaN; twice the coefficients by default, or 1 with a
+        prior.
+    prior
+        What `regional_prior` returned; draws the seasons of pixels seldom seen to the region's.
 
     Returns
     -------
@@ -60,18 +65,20 @@ def fit_baseline(
     chosen = features if history is None else features.sel(time=history)
     require_one_chunk(chosen, "time", "fit a baseline")
     days = days_of(chosen)
-    axis = _history_axis(days, history)
+    axis = history_axis(days, history)
     names = coefficient_names(harmonic_order)
+    default_minimum = 2 * len(names) if prior is None else 1
     function = partial(
         _fit_baseline,
         days=days,
         axis=axis,
         harmonic_order=harmonic_order,
-        min_observations=2 * len(names) if min_observations is None else min_observations,
+        min_observations=default_minimum if min_observations is None else min_observations,
     )
     packed = over_pixels(
         function,
         chosen.transpose("feature", "time", "y", "x"),
+        *([] if prior is None else [_prior_array(prior, chosen)]),
         dims=("feature", "packed", "y", "x"),
         sizes={"packed": len(names) + 2},
         dtype=np.float32,
@@ -112,27 +119,21 @@ def time_axis(baseline: xr.Dataset) -> TimeAxis:
     return TimeAxis(float(baseline.attrs["time_origin"]), float(baseline.attrs["time_span_days"]))
 
 
-def days_of(array: xr.DataArray) -> NDArray[np.int64]:
-    """Return the dates of ``time`` as days since 1970-01-01."""
-    return array["time"].to_numpy().astype("datetime64[D]").astype(np.int64)
-
-
-def _history_axis(days: NDArray[np.int64], history: slice | None) -> TimeAxis:
-    """Return the axis over the period asked for, so that all regions of a run share it."""
-    if days.size < 2:
-        raise ValueError(f"a history needs at least two dates, got {days.size}")
-    bounds = [None, None] if history is None else [history.start, history.stop]
-    first, last = (
-        default
-        if bound is None
-        else pd.Timestamp(bound).to_datetime64().astype("datetime64[D]").astype(np.int64)
-        for bound, default in zip(bounds, (days.min(), days.max()), strict=True)
-    )
-    return TimeAxis.over(float(first), float(last))
+def _prior_array(prior: xr.Dataset, features: xr.DataArray) -> xr.DataArray:
+    """Return mean, strength and sigma of each feature side by side (feature, parameter)."""
+    chosen = prior.sel(feature=features["feature"].to_numpy())
+    parts = [
+        chosen["prior_mean"].rename(coefficient="parameter"),
+        chosen["prior_strength"].rename(coefficient="parameter"),
+        chosen["prior_sigma"].expand_dims("parameter"),
+    ]
+    plain = [part.drop_vars("parameter", errors="ignore") for part in parts]
+    return xr.concat(plain, "parameter").transpose("feature", "parameter")
 
 
 def _fit_baseline(
     features: NDArray[np.int16],
+    priors: NDArray[np.float32] | None = None,
     *,
     days: NDArray[np.int64],
     axis: TimeAxis,
@@ -142,12 +143,22 @@ def _fit_baseline(
     """Return coefficients, sigma and n_valid of a block, stacked along one axis."""
     n_features, _, *shape = features.shape
     packed = np.empty((n_features, 2 * harmonic_order + 4, *shape), np.float32)
-    for series, out in zip(features, packed, strict=True):
+    for number, (series, out) in enumerate(zip(features, packed, strict=True)):
         fit = harmonics.fit_robust(
-            series, days, axis, harmonic_order=harmonic_order, min_observations=min_observations
+            series,
+            days,
+            axis,
+            harmonic_order=harmonic_order,
+            min_observations=min_observations,
+            prior=None if priors is None else _split_prior(priors[number]),
         )
         out[:-2], out[-2], out[-1] = fit
     return packed
+
+
+def _split_prior(parameters: NDArray[np.float32]) -> harmonics.Prior:
+    mean, strength = np.split(parameters[:-1], 2)
+    return harmonics.Prior(mean, strength, float(parameters[-1]))
 
 
 def _unpack(packed: xr.DataArray, names: list[str], axis: TimeAxis) -> xr.Dataset:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from cvlarray.kernels.accelerate import jit
 from cvlarray.kernels.recursive import recursive_residuals
 
 
@@ -67,26 +68,45 @@ def stable_start(
     Shape (pixel,): position in time after the last unstable observation, 0 where all are stable.
     """
     critical = recursive_cusum_critical_value(significance)
-    residuals = recursive_residuals(series[::-1], design[:, ::-1], n_initial=n_initial)
-    last = series.shape[0] - 1
+    reverse = np.ascontiguousarray(series[::-1], np.float64)
+    residuals = recursive_residuals(reverse, design[:, ::-1], n_initial=n_initial)
     start = np.zeros(series.shape[1], np.int64)
-    for pixel, column in enumerate(residuals.T):
-        positions = np.flatnonzero(np.isfinite(column))
-        rounding = 1e-9 * np.max(np.abs(series[last - positions, pixel]), initial=0)
-        crossing = _first_crossing(column[positions], critical, rounding)
-        if crossing is not None:
-            start[pixel] = last - positions[crossing] + 1
+    _stable_start(reverse, residuals, critical, start)
     return start
 
 
-def _first_crossing(residuals: NDArray[np.float64], critical: float, rounding: float) -> int | None:
-    """Return the first residual at which the process leaves its boundary."""
-    if residuals.size < 2 or np.std(residuals) <= rounding:
-        return None
-    process = recursive_cusum(residuals)[1:]
-    boundary = critical * (1 + 2 * np.arange(1, residuals.size + 1) / residuals.size)
-    beyond = np.flatnonzero(np.abs(process) > boundary)
-    return int(beyond[0]) if beyond.size else None
+@jit
+def _stable_start(
+    series: NDArray[np.float64],
+    residuals: NDArray[np.float64],
+    critical: float,
+    start: NDArray[np.int64],
+) -> None:
+    """Find where each pixel's process, of reversed series, first leaves its boundary."""
+    n_dates, n_pixels = series.shape
+    for p in range(n_pixels):
+        n, total, squares, largest = 0, 0.0, 0.0, 0.0
+        for t in range(n_dates):
+            if not np.isnan(series[t, p]):
+                largest = max(largest, abs(series[t, p]))
+            if not np.isnan(residuals[t, p]):
+                n += 1
+                total += residuals[t, p]
+                squares += residuals[t, p] ** 2
+        if n < 2:
+            continue
+        sigma = np.sqrt(max(squares - total * total / n, 0.0) / (n - 1))
+        if sigma <= 1e-9 * largest:  # nothing but rounding
+            continue
+        seen, process = 0, 0.0
+        for t in range(n_dates):
+            if np.isnan(residuals[t, p]):
+                continue
+            seen += 1
+            process += residuals[t, p]
+            if abs(process) > critical * (1 + 2 * seen / n) * sigma * np.sqrt(n):
+                start[p] = n_dates - t
+                break
 
 
 def _crossing_probability(x: float) -> float:
