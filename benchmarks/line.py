@@ -20,7 +20,7 @@ import rasterio
 import xarray as xr
 from numpy.typing import NDArray
 
-from benchmarks.line_scenes import FOLDER, widened_run
+from benchmarks.line_scenes import FOLDER, mirrored_run
 from benchmarks.line_sides import FOLDER_VARIABLE
 from benchmarks.measure import ONE_THREAD, ROOT, Usage, Worker, compare, run_command
 from benchmarks.registry import Measurement, UnavailableError, measures
@@ -48,7 +48,7 @@ def run_line(config: Path, workspace: Path) -> Usage:
 @cache
 def cost() -> tuple[Measurement, Usage, Path]:
     """Return CPU over that of decode and kernels, and the last run's usage and folder."""
-    config, workspace = widened_run(SIZE_PX)
+    config, workspace = mirrored_run(SIZE_PX)
     usages: list[Usage] = []
 
     def end_to_end() -> float:
@@ -101,13 +101,13 @@ def stage_shares() -> Measurement:
 @measures("plan_error_demo")
 def plan_error_demo() -> Measurement:
     """On the square as it is."""
-    return plan_error(*widened_run(100))
+    return plan_error(*mirrored_run(100))
 
 
 @measures("plan_error_16x")
 def plan_error_16x() -> Measurement:
     """On 4 × 4 of it."""
-    return plan_error(*widened_run(400))
+    return plan_error(*mirrored_run(400))
 
 
 def plan_error(config: Path, workspace: Path) -> Measurement:

@@ -35,14 +35,14 @@ EDGE_STEP_M = 500
 """Edges of the region get a vertex every so often: straight in metres isn't straight in degrees."""
 
 
-def widened_run(size_px: int) -> tuple[Path, Path]:
+def mirrored_run(size_px: int) -> tuple[Path, Path]:
     """Write scenes of ``size_px`` squared and a config that covers them; kept for the next time.
 
     Returns
     -------
     The config, and the workspace it names (which may hold an earlier run).
     """
-    folder = FOLDER / f"widened_{size_px}"
+    folder = FOLDER / f"mirrored_{size_px}"
     config = folder / "run.yaml"
     if not config.exists():
         shutil.rmtree(folder, ignore_errors=True)

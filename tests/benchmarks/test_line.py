@@ -20,7 +20,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the config of a run a little larger than the real square."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(line_scenes, "FOLDER", tmp_path_factory.mktemp("line"))
-        config, _ = line_scenes.widened_run(SIZE_PX)
+        config, _ = line_scenes.mirrored_run(SIZE_PX)
     return config
 
 
