@@ -122,7 +122,7 @@ def item_json(
     """
     if acquired.tzinfo is None:
         raise ValueError(f"datetime must have a time zone, got {acquired.isoformat()}")
-    footprint = _footprint(geobox)
+    footprint = outline_of(geobox)
     return {
         "type": "Feature",
         "stac_version": "1.0.0",
@@ -203,7 +203,7 @@ def _asset(name: str, grid: GeoBox, product: Product) -> dict[str, Any]:
     return asset | {"eo:bands": [eo], "raster:bands": [raster], "roles": ["data", "reflectance"]}
 
 
-def _footprint(geobox: GeoBox) -> Any:
+def outline_of(geobox: GeoBox) -> Any:
     """Return the outline of a grid in longitude and latitude, a few points an edge."""
     outline = box(*geobox.boundingbox.bbox)
     step = max(geobox.shape) * abs(float(geobox.affine.a)) / 4

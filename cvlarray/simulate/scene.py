@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pystac
-import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from cvlarray.simulate.cog import Layer, write_item
 from cvlarray.simulate.item import BANDS, Product, item_json
-from cvlarray.store import replacing, write_atomic
+from cvlarray.store import write_atomic
 
-COG_BLOCK_PX = 512
+_DESCRIPTIONS = {
+    "sentinel-1-rtc": "Sentinel-1 radiometrically terrain corrected backscatter",
+    "landsat-c2-l2": "Landsat Collection 2 Level-2 surface reflectance",
+}
+_DESCRIPTION = "Sentinel-2 Level-2A surface reflectance as cloud-optimised GeoTIFFs"
 
 
 def write_scene(
@@ -71,19 +74,12 @@ def write_scene(
     grids["scl"] = _native_grid("scl", scl, geobox)
     _check(bands, scl)
     raw = item_json(item_id, datetime, grids, scl, geobox, product)
-    target = folder / product.collection / item_id
-    layers: dict[str, NDArray[Any]] = {**bands, "scl": scl}
-    with replacing(target) as temporary:
-        temporary.mkdir()
-        for name, values in layers.items():
-            _write_cog(temporary / f"{BANDS[name].esa}.tif", values, grids[name])
-        (temporary / f"{item_id}.json").write_text(_dump(raw))
-        if target.exists():
-            shutil.rmtree(target)
-    # The links into the catalog lead nowhere until that is written.
-    item = pystac.Item.from_dict(raw | {"links": []}, migrate=False)
-    item.set_self_href(str(target.absolute() / f"{item_id}.json"))
-    return item
+    values: dict[str, NDArray[Any]] = {**bands, "scl": scl}
+    layers = {
+        f"{BANDS[name].esa}.tif": Layer(values[name], grids[name], is_classes=name == "scl")
+        for name in values
+    }
+    return write_item(folder, raw, layers)
 
 
 def write_catalog(folder: Path, items: Sequence[pystac.Item]) -> Path:
@@ -150,30 +146,6 @@ def _native_grid(name: str, values: NDArray[Any], geobox: GeoBox) -> GeoBox:
     return geobox if factor == 1 else geobox.zoom_out(factor)
 
 
-def _write_cog(path: Path, values: NDArray[Any], geobox: GeoBox) -> None:
-    """Write one band as a cloud-optimised GeoTIFF, the same bytes for the same pixels."""
-    height, width = values.shape
-    is_classes = values.dtype == np.uint8
-    with rasterio.open(
-        path,
-        "w",
-        driver="COG",
-        height=height,
-        width=width,
-        count=1,
-        dtype=values.dtype,
-        nodata=0,
-        crs=str(geobox.crs),
-        transform=geobox.affine,
-        compress="DEFLATE",
-        predictor="NO" if is_classes else "YES",
-        # A tile is padded to its full size and decoded whole, so small scenes get small tiles.
-        blocksize=min(COG_BLOCK_PX, max(128, -(-max(height, width) // 16) * 16)),
-        overview_resampling="NEAREST" if is_classes else "AVERAGE",
-    ) as dataset:
-        dataset.write(values, 1)
-
-
 def _collection(name: str, items: Sequence[pystac.Item]) -> dict[str, Any]:
     """Return the STAC Collection of some items."""
     boxes = np.array([item.bbox for item in items])
@@ -183,7 +155,7 @@ def _collection(name: str, items: Sequence[pystac.Item]) -> dict[str, Any]:
         "type": "Collection",
         "stac_version": "1.0.0",
         "id": name,
-        "description": "Sentinel-2 Level-2A surface reflectance as cloud-optimised GeoTIFFs",
+        "description": _DESCRIPTIONS.get(name, _DESCRIPTION),
         "license": "other",
         "extent": {
             "spatial": {"bbox": [bbox]},

@@ -15,7 +15,7 @@ from pyproj import Transformer
 from cvlarray.catalog import search
 from cvlarray.errors import StoreError
 from cvlarray.sensors import read_item
-from cvlarray.simulate import Product, scene, write_catalog, write_scene
+from cvlarray.simulate import Product, cog, write_catalog, write_scene
 
 pytestmark = [
     # odc-geo 0.5 multiplies affine 3 with `*`; remove when it uses `@`
@@ -144,16 +144,16 @@ def test_a_scene_is_replaced(tmp_path):
 def test_interrupted_scene_is_not_there(tmp_path, monkeypatch):
     first = write(tmp_path)
     before = json.loads((tmp_path / "sentinel-2-l2a" / first.id / f"{first.id}.json").read_text())
-    write_cog = scene._write_cog
+    write_cog = cog.write_cog
     written = []
 
-    def full_disk(path, values, geobox):
+    def full_disk(path, layer):
         if written:
             raise OSError(28, "No space left on device")
         written.append(path)
-        write_cog(path, values, geobox)
+        write_cog(path, layer)
 
-    monkeypatch.setattr(scene, "_write_cog", full_disk)
+    monkeypatch.setattr(cog, "write_cog", full_disk)
     for item_id in (first.id, "second"):
         written.clear()
         with pytest.raises(StoreError, match="No space left"):
