@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,9 +12,20 @@ from typing import Any
 import dask
 import hypothesis
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 IN_CI = os.environ.get("CI") == "true"
 DATA_VARIABLE = "CVLARRAY_TEST_DATA"
+CHROMIUM = shutil.which("chromium")
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 MAY_SKIP_IN_CI = "gpu"
 """The one marker whose tests may skip under CI: no package brings a device."""
 
@@ -80,6 +92,16 @@ def require_component() -> Callable[[str, object, str], None]:
             pytest.skip(f"{name} is absent; install it with: {install_command}")
 
     return require
+
+
+@pytest.fixture(scope="session")
+def browser(require_component: Callable[[str, object, str], None]) -> Iterator[Browser]:
+    """Return a real headless browser."""
+    require_component("Chromium", CHROMIUM, "apt-get install -y chromium")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")

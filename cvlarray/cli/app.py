@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ from cvlarray.cluster import executor
 from cvlarray.config import RunConfig, json_schema, load_config
 from cvlarray.demo import demo_config, write_romania
 from cvlarray.errors import CvlarrayError
-from cvlarray.pipeline import Stage, make_plan, read_status, run_pipeline
+from cvlarray.pipeline import Stage, make_plan, read_status, run_pipeline, search_again
 from cvlarray.store.workspace import Workspace
 
 app = typer.Typer(
@@ -126,7 +127,14 @@ def _stage_command(stage: Stage, text: str) -> None:
     app.command(name=str(stage), help=text)(command)
 
 
-_stage_command(Stage.SEARCH, "Ask the catalogue anew and save the items of the run.")
+@app.command()
+def search(config: ConfigPath, workspace: WorkspaceOption = None) -> None:
+    """Ask the catalogue anew and save the items of the run."""
+    settings = read_config(config, workspace, None)
+    with run_display(console) as progress:
+        search_again(settings, progress)
+
+
 _stage_command(Stage.INGEST, "Read the items into the Zarr cube.")
 _stage_command(Stage.BASELINE, "Fit each pixel's season to the history.")
 _stage_command(Stage.MONITOR, "Compare the monitoring period with the season; date changes.")
@@ -160,6 +168,8 @@ def schema() -> None:
 
 def main() -> None:
     """Run the command line; a mistake of the user's gives one line, no traceback."""
+    # What a worker says while it is stopped is nothing to act on.
+    logging.getLogger("distributed").setLevel(logging.ERROR)
     try:
         app()
     except CvlarrayError as error:

@@ -72,6 +72,23 @@ def run_pipeline(
             stages.run(Stage.REPORT, report_units(context, ledger))
 
 
+def search_again(config: RunConfig, progress: Progress) -> None:
+    """Ask the catalogue anew, also if the run has its items already.
+
+    Raises
+    ------
+    CvlarrayError
+        If the workspace is in use, or nothing usable is found; the items of before are kept then,
+        and the next run asks once more.
+    """
+    workspace = Workspace(config.workspace)
+    with workspace.lock(), Ledger(workspace.ledger) as ledger:
+        write_atomic(workspace.run_yaml, config.to_yaml())
+        units = search_units(config, workspace)
+        ledger.forget(Stage.SEARCH, [unit.key for unit in units])
+        run_stage(Stage.SEARCH, units, InlineExecutor(), ledger, progress)
+
+
 @dataclass(frozen=True)
 class _Stages:
     """The part of a run that was asked for."""

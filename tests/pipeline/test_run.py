@@ -19,7 +19,7 @@ import yaml
 from cvlarray.cluster import executor
 from cvlarray.config import RunConfig, load_config
 from cvlarray.errors import SearchError, StoreError, UnitError, WorkspaceBusyError
-from cvlarray.pipeline import Stage, read_status, run_pipeline
+from cvlarray.pipeline import Stage, read_status, run_pipeline, search_again
 from cvlarray.pipeline.progress import LogProgress
 from cvlarray.pipeline.units import UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, Workspace
@@ -238,6 +238,20 @@ def test_items_that_vanish_after_the_search_do_not_change_a_rerun(source, write_
     assert run(config)[Stage.INGEST] > 0
     with Ledger(Workspace(config.workspace).ledger) as ledger:
         assert ledger.rows(Stage.SEARCH)[0].detail["n_items"] == 121
+
+
+def test_searching_again_takes_what_the_catalogue_has_now(source, write_config):
+    config = load_config(write_config(source))
+    run(config, last=Stage.SEARCH)
+    catalog = source / "sentinel-2-l2a" / "collection.json"
+    collection = json.loads(catalog.read_text())
+    links = [link for link in collection["links"] if "20211215" not in link["href"]]
+    assert len(links) == len(collection["links"]) - 1
+    catalog.write_text(json.dumps({**collection, "links": links}))
+    assert run(config, last=Stage.SEARCH) == {}
+    search_again(config, LogProgress())
+    with Ledger(Workspace(config.workspace).ledger) as ledger:
+        assert ledger.rows(Stage.SEARCH)[0].detail["n_items"] == 120
 
 
 def copied(config: RunConfig, folder: Path) -> RunConfig:

@@ -1,35 +1,14 @@
 """The page in a real browser."""
 
 import re
-import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from cvlarray.report import write_report
 
 pytestmark = pytest.mark.chromium
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 EVIL = "<img src=x onerror=\"document.title='ran'\"><script>document.title='ran'</script>"
-
-
-@pytest.fixture(scope="module")
-def browser(require_component):
-    require_component("Chromium", CHROMIUM, "apt-get install -y chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
