@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import rasterio.features
 from odc.geo.geobox import GeoBox
 from shapely.affinity import affine_transform
 from shapely.geometry.base import BaseGeometry
+
+from cvlarray.grid import project
 
 __all__ = ["AlertWindow", "alert_window", "in_pixels"]
 
@@ -56,7 +57,7 @@ def alert_window(geometry: BaseGeometry, geobox: GeoBox, *, size_px: int = 1) ->
     ValueError
         If the alert isn't on the grid.
     """
-    outline = gpd.GeoSeries([geometry], crs=4326).to_crs(geobox.crs).iloc[0]
+    outline = project(geometry, "EPSG:4326", str(geobox.crs))
     col0, row0, col1, row1 = in_pixels(outline, geobox).bounds
     height, width = geobox.shape
     y, x = _span(row0, row1, size_px, height), _span(col0, col1, size_px, width)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
 import xarray as xr
 
 import cvlarray
-from cvlarray.alerts import build_alerts, render_chips, write_alerts, write_chips
+from cvlarray.alerts import build_alerts, chip_files, render_gallery, write_alerts
 from cvlarray.features import feature_cube
 from cvlarray.masking import is_clear
 from cvlarray.names import SCL
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, input_hash, open_raw
+from cvlarray.store.atomic import FileBatch
 
 
 def alert_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
@@ -54,17 +54,25 @@ def write_pictures(context: RunContext, alerts: gpd.GeoDataFrame) -> gpd.GeoData
     Pictures of alerts that an earlier run had and this one hasn't are removed.
     """
     cube = open_raw(context.workspace.cube)
-    clear = clear_mask(context, cube)
+    find_clear = partial(clear_mask, context)
     folder = context.workspace.chips
-    written: set[Path] = set()
-    dates = []
-    for _, alert in alerts.iterrows():
-        chips = render_chips(cube, clear, alert, size_px=context.config.report.chip_px)
-        written.update(write_chips(chips, folder, alert["event_id"]))
-        dates.append((chips.before_date, chips.after_date))
-    for path in set(folder.glob("*.png")) - written:
-        path.unlink()
-    columns = pd.DataFrame(dates, columns=["before_date", "after_date"], dtype="datetime64[ms]")
+    size_px = context.config.report.chip_px
+    unwanted = set(folder.glob("*.png"))
+    dates = {}
+    with FileBatch() as files:  # waits for the disk once, not at every picture
+        for event_id, chips in render_gallery(cube, find_clear, alerts, size_px=size_px):
+            for path, png in chip_files(chips, folder, event_id).items():
+                files.write(path, [png])
+                unwanted.discard(path)
+            dates[event_id] = chips.before_date, chips.after_date
+        for path in unwanted:
+            files.remove(path)
+    columns = pd.DataFrame(
+        [dates[event_id] for event_id in alerts["event_id"]],
+        index=alerts.index,
+        columns=["before_date", "after_date"],
+        dtype="datetime64[ms]",
+    )
     return alerts.join(columns)
 
 
