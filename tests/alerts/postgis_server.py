@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import socket
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 
 INSTALL = "apt-get install -y --no-install-recommends postgresql-15-postgis-3"
+
+_numbers = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,36 @@ def postgis_server(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def postgis_database(postgis_server: PostgisServer, request: pytest.FixtureRequest) -> str:
-    """Return the libpq string of an empty database of the test's own."""
+@pytest.fixture(scope="session")
+def postgis_template(postgis_server: PostgisServer) -> str:
+    """Return the name of a database with PostGIS, to copy: the extension takes a second."""
     psycopg = pytest.importorskip("psycopg")
-    name = f"test_{abs(hash(request.node.nodeid))}"
-    with psycopg.connect(postgis_server.database("postgres"), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {name}")
-        connection.execute(f"CREATE DATABASE {name}")
-    return postgis_server.database(name)
+    _create(postgis_server, "with_postgis", "template1")
+    with psycopg.connect(postgis_server.database("with_postgis"), autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION postgis")
+    return "with_postgis"
+
+
+@pytest.fixture
+def postgis_database(postgis_server: PostgisServer, postgis_template: str) -> str:
+    """Return the libpq string of a database of the test's own, with PostGIS and nothing else."""
+    return _create(postgis_server, _new_name(), postgis_template)
+
+
+@pytest.fixture
+def bare_database(postgis_server: PostgisServer) -> str:
+    """Return the libpq string of a database of the test's own, without PostGIS."""
+    pytest.importorskip("psycopg")
+    return _create(postgis_server, _new_name(), "template1")
+
+
+def _new_name() -> str:
+    return f"test_{next(_numbers)}"
+
+
+def _create(server: PostgisServer, name: str, template: str) -> str:
+    import psycopg  # noqa: PLC0415 - an extra
+
+    with psycopg.connect(server.database("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+    return server.database(name)

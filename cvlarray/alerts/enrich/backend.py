@@ -12,6 +12,7 @@ import pandas as pd
 import shapely
 
 from cvlarray.alerts.enrich.snapshot import Snapshot
+from cvlarray.vectorize import area_m2
 
 __all__ = [
     "DISTANCE_CRS",
@@ -20,6 +21,7 @@ __all__ = [
     "RELATION_DTYPES",
     "Backend",
     "check_alerts",
+    "ground_area_m2",
     "join_near",
     "local_scale",
     "relations",
@@ -50,6 +52,9 @@ point is then measured on the ellipsoid itself."""
 
 MAX_EDGE_DEG = 1 / 111.32
 """Longer edges, straight in degrees, are followed in steps of at most 1 km in the plane."""
+
+MAX_AREA_EDGE_DEG = 0.001
+"""For areas in steps of 100 m: a step of 1 km may be off by 3 m² for each km of border."""
 
 FLATTENING = 1 / 298.257223563
 ECCENTRICITY_2 = FLATTENING * (2 - FLATTENING)
@@ -120,6 +125,22 @@ def local_scale(geometry: gpd.GeoSeries) -> npt.NDArray[np.float64]:
     sine = np.sin(np.radians((bounds["miny"] + bounds["maxy"]).to_numpy() / 2))
     scale: npt.NDArray[np.float64] = np.sqrt((1 - ECCENTRICITY_2 * sine**2) / (1 - sine**2))
     return scale
+
+
+def ground_area_m2(geometry: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
+    """Return areas on the ellipsoid of shapes whose edges are straight in degrees.
+
+    Parameters
+    ----------
+    geometry
+        (n,) polygons in EPSG:4326; what has no area counts 0.
+
+    Returns
+    -------
+    (n,) m². Cutting a shape changes the sum by less than 1e-7 of it.
+    """
+    dense = shapely.segmentize(geometry, MAX_AREA_EDGE_DEG)
+    return area_m2(gpd.GeoSeries(dense, crs="EPSG:4326"))
 
 
 def join_near(overlaps: pd.DataFrame, near: pd.DataFrame) -> pd.DataFrame:

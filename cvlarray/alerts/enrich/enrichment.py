@@ -10,7 +10,7 @@ import pandas as pd
 
 from cvlarray.alerts.enrich.agreement import AGREEMENT_DTYPES, agreements
 from cvlarray.alerts.enrich.backend import Backend
-from cvlarray.alerts.enrich.facts import relate
+from cvlarray.alerts.enrich.facts import SHARE_DECIMALS, relate
 from cvlarray.alerts.enrich.geopandas_backend import GeoPandasBackend
 from cvlarray.alerts.enrich.layer import Role
 from cvlarray.alerts.enrich.snapshot import Snapshot
@@ -123,7 +123,9 @@ def enrich(
 
 def _first(facts: pd.DataFrame, n_alerts: int) -> pd.DataFrame:
     """Return the fact with the largest share of each alert, by alert; missing where none."""
-    ranked = facts.sort_values(["alert", "share"], ascending=[True, False], kind="stable")
+    ranked = facts.assign(_rank=-facts["share"].round(SHARE_DECIMALS)).sort_values(
+        ["alert", "_rank"], kind="stable"
+    )
     return ranked.drop_duplicates("alert").set_index("alert").reindex(range(n_alerts))
 
 
@@ -138,8 +140,12 @@ def _largest(places: pd.DataFrame, role: Role, n_alerts: int) -> pd.DataFrame:
 
 
 def _admin_unit(places: pd.DataFrame, n_alerts: int) -> pd.DataFrame:
-    """Return the unit with the largest share, the finest level first, the coarser ones with it."""
+    """Return the unit with the largest share, the finest level first, the coarser ones with it.
+
+    What its row doesn't say, the unit with the largest share in another layer does.
+    """
     overlaps = places[(places["role"] == Role.ADMIN_UNIT) & (places["share"] > 0)]
+    overlaps = overlaps.drop_duplicates(["alert", "layer"])  # sorted by falling share
     unit = pd.DataFrame(index=range(n_alerts), columns=[*ADMIN_LEVELS, "admin_code"], dtype=object)
     for level in ADMIN_LEVELS:
         first = _first(overlaps[overlaps[level].notna()], n_alerts)
@@ -168,7 +174,7 @@ def _trails(places: pd.DataFrame, n_alerts: int) -> pd.Series:
             "role": places["role"],
             **{name: places[name] for name in TRAIL_TEXTS},
             "legal_area_ha": places["legal_area_ha"],
-            "share": places["share"].round(6),
+            "share": places["share"].round(SHARE_DECIMALS),
             "area_m2": places["area_m2"].round(1),
             "distance_m": places["distance_m"].round(1),
             "ambiguous": places["near_border"],

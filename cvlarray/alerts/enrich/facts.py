@@ -8,13 +8,12 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from cvlarray.alerts.enrich.backend import Backend, check_alerts
+from cvlarray.alerts.enrich.backend import Backend, check_alerts, ground_area_m2
 from cvlarray.alerts.enrich.clean import FEATURE_DTYPES
 from cvlarray.alerts.enrich.layer import LayerError, Relation, Role
 from cvlarray.alerts.enrich.snapshot import Snapshot
-from cvlarray.vectorize import area_m2
 
-__all__ = ["FACT_COLUMNS", "relate"]
+__all__ = ["FACT_COLUMNS", "SHARE_DECIMALS", "relate"]
 
 FACT_COLUMNS = (
     "alert",
@@ -31,6 +30,9 @@ FACT_COLUMNS = (
 )
 """``share`` is the part of the alert's area that lies in the feature, 0 to 1 (0 for an alert that
 only lies near its border, NaN where distance is what counts); ``area_m2`` that part in m²."""
+
+SHARE_DECIMALS = 6
+"""Shares that differ less are equal, so that rounding doesn't choose between two features."""
 
 ROLE_ORDER = {role.value: rank for rank, role in enumerate(Role)}
 
@@ -69,7 +71,7 @@ def relate(
     facts = measured.join(_described(snapshots), on=["layer", "feature"], rsuffix="_name")
     facts["layer"] = facts.pop("layer_name")
     facts["event_id"] = alerts["event_id"].to_numpy(object)[facts["alert"]]
-    areas = area_m2(alerts.geometry.reset_index(drop=True))
+    areas = ground_area_m2(alerts.geometry.to_numpy())
     share = (facts["area_m2"] / areas[facts["alert"]]).clip(upper=1.0)
     facts["share"] = share.mask(facts["relation"] == Relation.NEAREST)
     facts["area_m2"] = facts["area_m2"].mask(facts["relation"] == Relation.NEAREST)
@@ -99,6 +101,7 @@ def _described(snapshots: Sequence[Snapshot]) -> pd.DataFrame:
 
 def _sorted(facts: pd.DataFrame) -> pd.DataFrame:
     """Sort by what is in the layers, so that their order leaves no trace."""
-    keyed = facts.assign(_role=facts["role"].map(ROLE_ORDER), _share=-facts["share"].fillna(0.0))
+    share = facts["share"].fillna(0.0).round(SHARE_DECIMALS)
+    keyed = facts.assign(_role=facts["role"].map(ROLE_ORDER), _share=-share)
     keys = ["alert", "_role", "layer", "_share", "distance_m", "code", "name", "feature"]
     return keyed.sort_values(keys, kind="stable", ignore_index=True)

@@ -16,6 +16,7 @@ from cvlarray.alerts.enrich.backend import (
     DISTANCE_CRS,
     MAX_EDGE_DEG,
     MIN_OVERLAP_M2,
+    ground_area_m2,
     join_near,
     local_scale,
     relations,
@@ -23,7 +24,6 @@ from cvlarray.alerts.enrich.backend import (
 from cvlarray.alerts.enrich.layer import Relation
 from cvlarray.alerts.enrich.pieces import Pieces, cut_lines, cut_polygons
 from cvlarray.alerts.enrich.snapshot import Snapshot
-from cvlarray.vectorize import area_m2
 
 __all__ = ["GeoPandasBackend"]
 
@@ -60,7 +60,7 @@ class _Alerts:
 
     @cached_property
     def area_m2(self) -> FloatArray:
-        return area_m2(self._degrees)
+        return ground_area_m2(self.geometry)
 
     @cached_property
     def mercator(self) -> GeometryArray:
@@ -147,7 +147,7 @@ def _overlaps(alerts: _Alerts, index: _Index) -> pd.DataFrame:
     inside = shapely.covers(tree.geometry[piece], alerts.geometry[alert])
     area = np.where(inside, alerts.area_m2[alert], 0.0)
     cut = shapely.intersection(tree.geometry[piece[~inside]], alerts.geometry[alert[~inside]])
-    area[~inside] = area_m2(gpd.GeoSeries(cut, crs="EPSG:4326"))
+    area[~inside] = ground_area_m2(cut)
     parts = pd.DataFrame({"alert": alert, "feature": tree.feature[piece], "area_m2": area})
     overlaps = parts.groupby(["alert", "feature"], as_index=False).agg(area_m2=("area_m2", "sum"))
     return overlaps.loc[overlaps["area_m2"] >= MIN_OVERLAP_M2]

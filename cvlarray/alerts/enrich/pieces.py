@@ -14,6 +14,9 @@ POLYGON_VERTICES = 64
 LINE_VERTICES = 16
 """Measured on 33,000 alerts against eight official layers; half and double cost more."""
 
+MAX_HALVINGS = 40
+"""Vertices that lie on one spot can't be told apart by cutting; what they are in stays larger."""
+
 GeometryArray = npt.NDArray[np.object_]
 IndexArray = npt.NDArray[np.int64]
 
@@ -28,7 +31,7 @@ class Pieces(NamedTuple):
 
 
 def cut_polygons(polygons: GeometryArray, max_vertices: int = POLYGON_VERTICES) -> Pieces:
-    """Cut polygons in halves until none has more than ``max_vertices`` vertices.
+    """Cut polygons in halves until none has more than ``max_vertices`` vertices, 10 or more.
 
     Parameters
     ----------
@@ -41,10 +44,14 @@ def cut_polygons(polygons: GeometryArray, max_vertices: int = POLYGON_VERTICES) 
     """
     parts, feature = shapely.get_parts(polygons, return_index=True)
     done = [Pieces(parts[:0], feature[:0])]
-    while len(parts):
+    for _ in range(MAX_HALVINGS):
         small = shapely.get_num_coordinates(parts) <= max_vertices
         done.append(Pieces(parts[small], feature[small]))
+        if small.all():
+            break
         parts, feature = _halves(parts[~small], feature[~small])
+    else:
+        done.append(Pieces(parts, feature))
     return _joined(done)
 
 

@@ -79,6 +79,25 @@ class PostgisBackend:
 
 def _store(connection: Connection[Any], snapshot: Snapshot) -> int:
     """Return the id of a layer, stored if it wasn't; all of it or nothing."""
+    stored = _layer_id(connection, snapshot)
+    if stored is not None:
+        return stored
+    with connection.transaction():
+        # One process stores at a time; who waited here may find that the layer is there by now.
+        connection.execute(queries.STORE_LOCK)
+        stored = _layer_id(connection, snapshot)
+        layer_id = _insert(connection, snapshot) if stored is None else stored
+    for statement in queries.analyses(layer_id):
+        connection.execute(statement.encode())
+    return layer_id
+
+
+def _layer_id(connection: Connection[Any], snapshot: Snapshot) -> int | None:
+    row = connection.execute(queries.LAYER_ID, {"key": snapshot.key}).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _insert(connection: Connection[Any], snapshot: Snapshot) -> int:
     layer = snapshot.layer
     row = {
         "key": snapshot.key,
@@ -90,21 +109,14 @@ def _store(connection: Connection[Any], snapshot: Snapshot) -> int:
         "boundary_uncertainty_m": layer.boundary_uncertainty_m,
         "declared": layer.model_dump_json(),
     }
-    with connection.transaction():
-        # A second process waits here until the first has committed, and then finds the layer.
-        new = connection.execute(queries.INSERT_LAYER, row).fetchone()
-        if new is None:
-            return _only(connection, queries.LAYER_ID, row)
-        layer_id = int(new[0])
-        _copy_features(connection, layer_id, snapshot)
-        for statement in queries.partitions(layer_id):
-            connection.execute(statement)
-        numbers = {"layer_id": layer_id, "polygon": POLYGON_VERTICES, "line": LINE_VERTICES}
-        connection.execute(queries.FILL_AREAS, numbers)
-        connection.execute(queries.FILL_BORDERS, numbers)
-    for statement in queries.analyses(layer_id):
-        connection.execute(statement)
-    return layer_id
+    ((layer_id,),) = connection.execute(queries.INSERT_LAYER, row).fetchall()
+    _copy_features(connection, layer_id, snapshot)
+    for statement in queries.partitions(layer_id):
+        connection.execute(statement.encode())
+    numbers = {"layer_id": layer_id, "polygon": POLYGON_VERTICES, "line": LINE_VERTICES}
+    connection.execute(queries.FILL_AREAS, numbers)
+    connection.execute(queries.FILL_BORDERS, numbers)
+    return int(layer_id)
 
 
 def _copy_features(connection: Connection[Any], layer_id: int, snapshot: Snapshot) -> None:
@@ -148,10 +160,3 @@ def _measure(connection: Connection[Any], layer_id: int, snapshot: Snapshot) -> 
         return overlaps
     near = ask(queries.NEAR_BORDERS, reach=layer.boundary_uncertainty_m)
     return join_near(overlaps, near.assign(near_border=True))
-
-
-def _only(connection: Connection[Any], query: Any, values: dict[str, Any]) -> int:
-    found = connection.execute(query, values).fetchone()
-    if found is None:
-        raise RuntimeError("a row that was there a moment ago is gone; try again")
-    return int(found[0])

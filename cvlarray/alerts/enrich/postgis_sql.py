@@ -18,9 +18,12 @@ __all__ = [
     "NEAREST",
     "NEAR_BORDERS",
     "OVERLAPS",
+    "STORE_LOCK",
     "analyses",
     "partitions",
 ]
+
+STORE_LOCK = "SELECT pg_advisory_xact_lock(4711020602)"
 
 LAYER_ID = "SELECT id FROM layer WHERE key = %(key)s"
 
@@ -28,7 +31,7 @@ INSERT_LAYER = """
 INSERT INTO layer (key, name, role, sha256, valid, licence, boundary_uncertainty_m, declared)
 VALUES (%(key)s, %(name)s, %(role)s, %(sha256)s, %(valid)s, %(licence)s,
         %(boundary_uncertainty_m)s, %(declared)s::jsonb)
-ON CONFLICT (key) DO NOTHING RETURNING id
+RETURNING id
 """
 
 COPY_FEATURES = f"COPY feature (layer_id, feature, {', '.join(FEATURE_DTYPES)}, geom) FROM STDIN"
@@ -112,15 +115,16 @@ LEFT JOIN touching t USING (alert)
 def partitions(layer_id: int) -> list[str]:
     """Return the statements that make the places for a layer's pieces.
 
-    Raises
-    ------
-    ValueError
-        If ``layer_id`` is no number.
+    Attaching lets others read the while, which creating as a partition wouldn't.
     """
     number = int(layer_id)
     return [
-        f"CREATE TABLE {parent}_{number} PARTITION OF {parent} FOR VALUES IN ({number})"
+        statement
         for parent in ("area_piece", "border_piece")
+        for statement in (
+            f"CREATE TABLE {parent}_{number} (LIKE {parent} INCLUDING ALL)",
+            f"ALTER TABLE {parent} ATTACH PARTITION {parent}_{number} FOR VALUES IN ({number})",
+        )
     ]
 
 

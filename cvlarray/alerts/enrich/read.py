@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import logging
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
@@ -145,9 +147,18 @@ def _read_wfs(source: WfsSource) -> Raw:
     )
     separator = "&" if "?" in source.url else "?"
     address = f"{source.url}{separator}{query}"
-    # S310: WfsSource admits http and https only.
-    with urllib.request.urlopen(address, timeout=source.timeout_s) as answer:  # noqa: S310
-        content = answer.read(MAX_WFS_BYTES + 1)
+    try:
+        # S310: WfsSource admits http and https only.
+        with urllib.request.urlopen(address, timeout=source.timeout_s) as answer:  # noqa: S310
+            promised = int(answer.headers.get("Content-Length") or 0)
+            content = answer.read(MAX_WFS_BYTES + 1)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise
+    except http.client.HTTPException as error:
+        raise ConnectionError(f"{source.url} broke off its answer: {error!r}") from error
+    if len(content) < min(promised, MAX_WFS_BYTES):
+        raise ConnectionError(f"{source.url} broke off after {len(content)} of {promised} bytes")
     if len(content) > MAX_WFS_BYTES:
         raise ValueError(f"{source.url} answers more than {MAX_WFS_BYTES >> 20} MiB")
     if not content.lstrip().startswith(b"{"):

@@ -34,25 +34,27 @@ CREATE TABLE feature (
 );
 CREATE INDEX feature_geom ON feature USING gist (geom);
 
--- One partition a layer, so that the index of one layer never walks through another's pieces.
+-- One partition a layer, so that the index of one layer never walks through another's pieces. They
+-- refer to no other table: a foreign key would make storing a layer wait for those who read.
 CREATE TABLE area_piece (
-    layer_id integer NOT NULL REFERENCES layer,
+    layer_id integer NOT NULL,
     feature integer NOT NULL,
     geom geometry(Polygon, 4326) NOT NULL
 ) PARTITION BY LIST (layer_id);
 CREATE INDEX area_piece_geom ON area_piece USING gist (geom);
 
 CREATE TABLE border_piece (
-    layer_id integer NOT NULL REFERENCES layer,
+    layer_id integer NOT NULL,
     feature integer NOT NULL,
     mercator geometry(Geometry, 3395) NOT NULL
 ) PARTITION BY LIST (layer_id);
 CREATE INDEX border_piece_mercator ON border_piece USING gist (mercator);
 
--- Edges of more than 1 km, straight in degrees, are followed in steps.
+-- Edges are straight in degrees; longer ones are followed in steps of 100 m for areas, of 1 km for
+-- distances.
 CREATE FUNCTION area_m2(shape geometry) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN ST_Area(ST_Transform(ST_Segmentize(shape, 1 / 111.32), 6933));
+    RETURN ST_Area(ST_Transform(ST_Segmentize(shape, 0.001), 6933));
 
 CREATE FUNCTION in_distance_plane(shape geometry) RETURNS geometry
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
