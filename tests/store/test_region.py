@@ -90,7 +90,7 @@ def _cuts(draw: st.DrawFn, dim: str) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise([0, *borders, FEW[dim]])]
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(_cuts("time"), _cuts("y"), _cuts("x"), st.integers(0, 1000))
 def test_any_tiling_gives_the_same_store(
     shared: Path, times: list[slice], ys: list[slice], xs: list[slice], seed: int
