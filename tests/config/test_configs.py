@@ -95,7 +95,7 @@ class TestSchema:
         "text",
         [
             "grid: {tile_pix: 3}",
-            "grid: {tile_px: 63}",
+            "grid: {tile_px: 15}",
             "grid: {tile_px: true}",
             "monitor: {min_confidence: 1.1}",
             "region: {bbox: [1, 2, 3]}",

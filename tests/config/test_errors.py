@@ -75,7 +75,7 @@ def mistakes() -> dict[tuple[str, str], str]:
             "name: 1_000 m",
         ): '1: name: expected name of the run: up to 64 of a-z, 0-9, _ and -; got "1_000 m"',
         # ranges
-        (CRS, f"{CRS}, tile_px: 0"): "4: grid.tile_px: expected 64 or more, got 0",
+        (CRS, f"{CRS}, tile_px: 0"): "4: grid.tile_px: expected 16 or more, got 0",
         (
             CRS,
             f"{CRS}, resolution_m: 1e4",
@@ -280,15 +280,15 @@ class TestOrigin:
     def test_of_a_key_in_the_base(self, write: Write, minimal: str) -> None:
         base = write(minimal.replace(CRS, f"{CRS}, tile_px: 0"), "base.yaml")
         path = write("extends: base.yaml\nname: y\ngrid: {resolution_m: 20}")
-        assert message(path) == f"{base}:4: grid.tile_px: expected 64 or more, got 0"
+        assert message(path) == f"{base}:4: grid.tile_px: expected 16 or more, got 0"
 
     def test_of_a_key_that_is_set_again(self, write: Write, minimal: str) -> None:
         write(minimal, "base.yaml")
         path = write("extends: base.yaml\nname: y\ngrid:\n  tile_px: 0")
-        assert message(path) == f"{path}:4: grid.tile_px: expected 64 or more, got 0"
+        assert message(path) == f"{path}:4: grid.tile_px: expected 16 or more, got 0"
 
     def test_of_an_override(self, write: Write) -> None:
-        expected = "override: grid.tile_px: expected 64 or more, got 0"
+        expected = "override: grid.tile_px: expected 16 or more, got 0"
         assert message(write(), {"grid": {"tile_px": 0}}) == expected
 
     def test_of_a_cycle(self, write: Write) -> None:

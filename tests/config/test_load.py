@@ -27,7 +27,7 @@ Write = Callable[..., Path]
 
 def test_what_is_left_out_gets_its_default(write: Write) -> None:
     config = load_config(write())
-    assert config.grid.tile_px == 2048
+    assert config.grid.tile_px == 1024
     assert config.store.shard_px == 512
     assert config.cluster == LocalCluster()
     assert config.masking.clear_values == CLEAR_SCL_CLASSES
