@@ -58,10 +58,15 @@ def _polygon(value: Any) -> Any:
     return value
 
 
+def _as_text(polygon: BaseGeometry) -> str:
+    """Return WKT with all digits."""
+    return str(shapely.to_wkt(polygon, rounding_precision=-1))
+
+
 Area = Annotated[
     BaseGeometry,
     BeforeValidator(_polygon),
-    PlainSerializer(shapely.to_wkt, return_type=str),
+    PlainSerializer(_as_text, return_type=str),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]}),
 ]
 
