@@ -10,7 +10,6 @@ import xarray as xr
 
 import cvlarray
 from cvlarray.alerts import build_alerts, chip_files, render_gallery, write_alerts
-from cvlarray.features import feature_cube
 from cvlarray.masking import is_clear
 from cvlarray.names import SCL
 from cvlarray.pipeline.context import RunContext
@@ -79,10 +78,3 @@ def write_pictures(context: RunContext, alerts: gpd.GeoDataFrame) -> gpd.GeoData
 def clear_mask(context: RunContext, cube: xr.Dataset) -> xr.DataArray:
     """Return where the ground was seen, by the run's own classes, lazily."""
     return is_clear(cube[SCL.name], clear_classes=context.config.masking.clear_values)
-
-
-def watched_features(context: RunContext) -> tuple[xr.DataArray, xr.Dataset]:
-    """Return the features of the whole run and their seasonal models, lazily."""
-    cube = open_raw(context.workspace.cube)
-    features = feature_cube(cube, clear_mask(context, cube), context.config.baseline.features)
-    return features, open_raw(context.workspace.baseline)

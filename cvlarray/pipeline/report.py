@@ -11,8 +11,10 @@ import pandas as pd
 
 import cvlarray
 from cvlarray.alerts import AlertSeries, ChipPair, alert_series
+from cvlarray.alerts.window import alert_window
 from cvlarray.config import RunConfig
-from cvlarray.pipeline.alerts import watched_features
+from cvlarray.features import feature_cube
+from cvlarray.pipeline.alerts import clear_mask
 from cvlarray.pipeline.background import find_background
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
@@ -73,20 +75,27 @@ def _shown(alerts: gpd.GeoDataFrame, n_shown: int) -> gpd.GeoDataFrame:
 
 
 def _series(context: RunContext, shown: gpd.GeoDataFrame) -> dict[str, AlertSeries]:
-    """Return the series of the first of the watched features, by event id."""
-    features, baseline = watched_features(context)
-    return {
-        alert["event_id"]: alert_series(
-            features,
-            baseline,
+    """Return the series of the first of the watched features, by event id.
+
+    Of the stores, only each alert's window is read and masked.
+    """
+    cube = open_raw(context.workspace.cube)
+    baseline = open_raw(context.workspace.baseline)
+    feature = context.config.baseline.features[0]
+    series = {}
+    for _, alert in shown.iterrows():
+        window = alert_window(alert["geometry"], context.geobox)
+        place = cube.isel(y=window.y, x=window.x)
+        series[alert["event_id"]] = alert_series(
+            feature_cube(place, clear_mask(context, place), [feature]),
+            baseline.isel(y=window.y, x=window.x).load(),
             alert,
-            geobox=context.geobox,
-            feature=context.config.baseline.features[0],
+            geobox=window.geobox,
+            feature=feature,
             monitoring_start=context.config.periods.monitoring.start,
             half_width=context.config.monitor.threshold_z,
         )
-        for _, alert in shown.iterrows()
-    }
+    return series
 
 
 def _chips(folder: Path, alert: pd.Series) -> ChipPair:
