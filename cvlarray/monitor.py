@@ -16,14 +16,33 @@ from cvlarray.baseline import time_axis
 from cvlarray.baseline.dates import days_of
 from cvlarray.baseline.pixelwise import over_pixels, require_one_chunk
 from cvlarray.features import FEATURES, Feature, find_feature
-from cvlarray.kernels.detectors import NEVER, Alarm, Consecutive, Detector
+from cvlarray.kernels.detectors import (
+    NEVER,
+    Alarm,
+    Bayesian,
+    Consecutive,
+    Cusum,
+    Detector,
+    Ewma,
+    Mosum,
+)
 from cvlarray.kernels.evidence import collect_evidence
 from cvlarray.kernels.residual import DateStatistics, joint_residual, standardise
 from cvlarray.kernels.season import TimeAxis
 from cvlarray.names import COEFFICIENTS, DATE_OFFSET, DATE_SPREAD, DETECTION_VARIABLES, SIGMA
 from cvlarray.normalize import date_statistics
 
-__all__ = ["Consecutive", "Detector", "measure_dates", "monitor", "standardised_residual"]
+__all__ = [
+    "Bayesian",
+    "Consecutive",
+    "Cusum",
+    "Detector",
+    "Ewma",
+    "Mosum",
+    "measure_dates",
+    "monitor",
+    "standardised_residual",
+]
 
 MAX_REFERENCE_PIXELS = 65_536
 """Pixels that a date is measured on: enough for a median within 0.005 standard deviations."""

@@ -9,19 +9,9 @@ from numpy.typing import NDArray
 
 from cvlarray.kernels.accelerate import jit
 from cvlarray.kernels.detectors import NEVER, Alarm
+from cvlarray.kernels.likelihood import PRIOR, log_likelihood_ratio
 
 NO_DATE = -1
-
-PRIOR = 0.1
-"""Share of pixels with a flagged observation that have really changed, before looking further."""
-
-CHANGED_MEAN = 5.0
-CHANGED_DEVIATION = 2.0
-"""Residual of a cleared pixel [standard deviations of the intact one]."""
-
-LARGEST_SHARE = 0.9
-"""No single observation may claim more than this, whatever it shows: clouds get through masks
-(the block weighting of Reiche et al. 2015, doi:10.1016/j.rse.2014.10.001)."""
 
 
 class Evidence(NamedTuple):
@@ -51,10 +41,9 @@ def collect_evidence(
     """Return what is known about each pixel's alarm.
 
     The confidence is a Bayesian update over the observations from the first flagged one on, as in
-    the RADD alerts (Reiche et al. 2021, doi:10.1088/1748-9326/abd0a8): odds `PRIOR`, times each
-    observation's likelihood if changed (Gaussian about `CHANGED_MEAN`) over that if intact
-    (standard Gaussian), each within `LARGEST_SHARE`. It is the highest value reached, so that
-    regrowth years later takes nothing back.
+    the RADD alerts (Reiche et al. 2021, doi:10.1088/1748-9326/abd0a8): the odds of
+    `likelihood.PRIOR`, times `likelihood.log_likelihood_ratio` of each. It is the highest value
+    reached, so that regrowth years later takes nothing back.
 
     Parameters
     ----------
@@ -136,7 +125,7 @@ def _describe(
             value = residual[t, p]
             if np.isnan(value):
                 continue
-            log_odds += _log_likelihood_ratio(value)
+            log_odds += log_likelihood_ratio(value)
             highest = max(highest, log_odds)
             if value > threshold:
                 flagged[n_flagged] = value
@@ -144,13 +133,3 @@ def _describe(
         evidence.n_flagged[p] = n_flagged
         evidence.magnitude[p] = np.median(flagged[:n_flagged])
         evidence.confidence[p] = 1 / (1 + np.exp(-highest))
-
-
-@jit
-def _log_likelihood_ratio(value: float) -> float:
-    """Return how much more likely a residual is if the pixel has changed."""
-    limit = np.log(LARGEST_SHARE / (1 - LARGEST_SHARE))
-    value = max(value, 0.0)  # below 0 the wider Gaussian would speak for a change again
-    from_changed = (value - CHANGED_MEAN) / CHANGED_DEVIATION
-    ratio: float = 0.5 * (value * value - from_changed * from_changed) - np.log(CHANGED_DEVIATION)
-    return float(min(max(ratio, -limit), limit))

@@ -3,7 +3,8 @@ import pytest
 from scipy.stats import norm
 
 from cvlarray.kernels.detectors import Consecutive
-from cvlarray.kernels.evidence import PRIOR, collect_evidence
+from cvlarray.kernels.evidence import collect_evidence
+from cvlarray.kernels.likelihood import PRIOR
 
 DAYS = np.array([100, 110, 125, 130, 190, 200, 210, 230], np.int32)
 
