@@ -39,6 +39,7 @@ def resample(line: Line, step: float) -> Line:
         share = (place - along[k]) / length if length > 0 else 0.0
         for axis in range(2):
             even[i, axis] = line[k, axis] + share * (line[k + 1, axis] - line[k, axis])
+    even[n_new - 1] = line[n - 1]
     return even
 
 

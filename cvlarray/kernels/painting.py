@@ -25,8 +25,10 @@ class Polygons(NamedTuple):
     """(n, 2) x and y; a polygon's end is joined to its start."""
     offsets: NDArray[np.int64]
     """(polygons + 1,) where each polygon starts."""
-    after: NDArray[np.int64]
-    """(polygons,) the polygon on which alone each may be painted, -1 for anywhere."""
+    onto: NDArray[np.int64]
+    """(polygons,) the value on which alone each may be painted, -1 for any."""
+    stays: NDArray[np.bool_]
+    """(polygons,) whether later ones leave its pixels alone."""
     is_noted: NDArray[np.bool_]
     """(polygons,) of which it is noted where they were painted."""
 
@@ -70,7 +72,7 @@ def paint_polygons(
         (y, x) int32, the first at each pixel of those noted, written where it was negative; of
         shape (0, 0) if nobody wants to know.
     """
-    vertices, offsets, after, is_noted = polygons
+    vertices, offsets, onto, stays, is_noted = polygons
     height, width = painted.shape
     is_asked = noted.size > 0
     origin_y, step_y, row0 = y_axis
@@ -102,10 +104,14 @@ def paint_polygons(
                 left = int(np.ceil((crossings[pair] - origin_x) / step_x)) - col0
                 right = int(np.ceil((crossings[pair + 1] - origin_x) / step_x)) - col0
                 for c in range(max(0, left), min(width, right)):
-                    if after[k] < 0 or painted[r, c] == first_value + after[k]:
-                        painted[r, c] = first_value + k
-                        if is_asked and is_noted[k] and noted[r, c] < 0:
-                            noted[r, c] = k
+                    below = painted[r, c]
+                    if onto[k] >= 0 and below != onto[k]:
+                        continue
+                    if below >= first_value and stays[below - first_value]:
+                        continue
+                    painted[r, c] = first_value + k
+                    if is_asked and is_noted[k] and noted[r, c] < 0:
+                        noted[r, c] = k
 
 
 @jit

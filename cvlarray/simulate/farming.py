@@ -88,7 +88,7 @@ def _life(rng: np.random.Generator, day: int, ring: Ring, site: int) -> list[Eve
 def _felled(rng: np.random.Generator, day: int, ring: Ring, site: int) -> Event:
     """Return the clearing itself: burned, left lying, or scraped to the soil."""
     first = (Surface.SLASH, Surface.CHAR, Surface.SOIL)[int(rng.choice(3, p=(0.45, 0.3, 0.25)))]
-    fading = float(rng.uniform(120, 330))
+    fading = float(rng.uniform(200, 420))
     return Event(
         day, Cause.FARMING, LandCover.RECENT_CLEARING, first, Surface.REGROWTH, fading, ring, site
     )
@@ -105,7 +105,7 @@ def _pasture(day: int, ring: Ring, site: int) -> Event:
 def _fallow(day: int, ring: Ring, site: int) -> Event:
     """Return trees that come back."""
     return Event(
-        day, Cause.REGROWTH, LandCover.SECONDARY_GROWTH, Surface.REGROWTH, Surface.SECONDARY, 420.0,
+        day, Cause.REGROWTH, LandCover.SECONDARY_GROWTH, Surface.REGROWTH, Surface.SECONDARY, 300.0,
         ring, site, follows=True,
     )  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +9,8 @@ from numpy.typing import NDArray
 
 from cvlarray.kernels.painting import Courses, Polygons, nearest_course, paint_polygons
 from cvlarray.simulate.fields import smooth_field
-from cvlarray.simulate.history import History, history_of
+from cvlarray.simulate.history import UNTOUCHED, History, history_of
+from cvlarray.simulate.keeping import kept
 from cvlarray.simulate.landcover import LandCover
 from cvlarray.simulate.landscape import Landscape
 from cvlarray.simulate.pixels import Pixels
@@ -116,12 +116,14 @@ def paint(
     """
     noted = np.full((0, 0) if is_noted is None else state.shape, -1, np.int32)
     which = np.zeros(len(history.day), bool) if is_noted is None else is_noted
-    polygons = Polygons(history.vertices, history.offsets, history.after, which)
+    onto = np.where(history.after >= 0, history.after + FIRST_EVENT, history.after)
+    onto[history.after == UNTOUCHED] = FOREST
+    polygons = Polygons(history.vertices, history.offsets, onto, history.stays, which)
     paint_polygons(polygons, chosen, pixels.y_axis, pixels.x_axis, FIRST_EVENT, state, noted)
     return noted
 
 
-@lru_cache(maxsize=4)
+@kept(4)
 def palette_of(landscape: Landscape, day: int, switches: Switches) -> Palette:
     """Return how every state of a landscape looks on a day."""
     history = history_of(landscape)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import geopandas as gpd
@@ -12,8 +11,9 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from cvlarray.simulate.event import Cause, Event
+from cvlarray.simulate.event import NATURAL, Cause, Event
 from cvlarray.simulate.farming import farming_events
+from cvlarray.simulate.keeping import kept
 from cvlarray.simulate.landcover import LandCover
 from cvlarray.simulate.landscape import Landscape
 from cvlarray.simulate.mining import mining_events
@@ -21,6 +21,9 @@ from cvlarray.simulate.nature import natural_events
 from cvlarray.simulate.randomness import generator
 from cvlarray.simulate.roads import road_events
 from cvlarray.simulate.season import date_of, day_number
+
+ANY, UNTOUCHED = -1, -2
+"""What an event may cover, where it isn't one other event."""
 
 
 class History(NamedTuple):
@@ -41,7 +44,10 @@ class History(NamedTuple):
     becomes: NDArray[np.int64]
     fading_days: NDArray[np.float64]
     after: NDArray[np.int64]
-    """(events,) the event that it replaces wherever that still shows; -1: it covers everything."""
+    """(events,) the event that it replaces wherever that still shows; `ANY`: it covers everything;
+    `UNTOUCHED`: it covers only what nothing has happened to."""
+    stays: NDArray[np.bool_]
+    """(events,) whether what comes later goes round it, as it does round roads."""
     site: NDArray[np.int64]
     is_natural: NDArray[np.bool_]
     brightness: NDArray[np.float32]
@@ -61,7 +67,7 @@ class History(NamedTuple):
         return np.flatnonzero(touches & (self.day <= until) & (natural | ~self.is_natural))
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def history_of(landscape: Landscape) -> History:
     """Return everything that has happened to a landscape by its end."""
     events = [
@@ -89,7 +95,8 @@ def event_table(landscape: Landscape, *, natural: bool = True) -> gpd.GeoDataFra
     A row an event in order of time, in the landscape's CRS: ``event_id``, ``date``, ``cause``,
     ``from_class`` and ``to_class`` (`LandCover` codes; what it was is told at one point inside),
     ``site``, ``is_natural``, ``area_m2``, ``geometry``. Polygons may reach over the landscape's
-    edge and over each other: then the later one shows.
+    edge and over each other: then the later one shows, except that roads stay, that storms and
+    fires touch forest only, and that regrowth comes only where it is due.
     """
     history = history_of(landscape)
     polygons = [
@@ -138,7 +145,8 @@ def _predecessors(events: Sequence[Event], order: Sequence[int]) -> NDArray[np.i
     """Return, in order, the new place of the event that each one follows."""
     place = np.empty(len(events), np.int64)
     place[list(order)] = np.arange(len(events))
-    after = [place[k - 1] if events[k].follows else -1 for k in order]
+    free = [UNTOUCHED if events[k].cause in NATURAL else ANY for k in order]
+    after = [place[k - 1] if events[k].follows else free[i] for i, k in enumerate(order)]
     return np.array(after, np.int64)
 
 
@@ -162,6 +170,7 @@ def _history(events: Sequence[Event], seed: int) -> History:
         becomes=np.array([event.becomes for event in events], np.int64),
         fading_days=np.array([event.fading_days for event in events], np.float64),
         after=after,
+        stays=np.array([event.land_cover == LandCover.ROAD for event in events], np.bool_),
         site=np.array([event.site for event in events], np.int64),
         is_natural=np.array([event.is_natural for event in events], np.bool_),
         brightness=rng.normal(size=len(events)).astype(np.float32),

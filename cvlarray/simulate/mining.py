@@ -21,6 +21,8 @@ _PONDS = (
 _POND_ODDS = (0.34, 0.30, 0.28, 0.08)
 _POND_TURNS_DAYS = 500.0
 """How fast a working pond's brown water settles to turquoise."""
+_MARGIN_DAYS = 420
+"""After which what was felled round a pit and never dug is green again."""
 _OLD_YEARS = 8
 
 
@@ -127,8 +129,12 @@ def _dig(rng: np.random.Generator, pit: _Pit, site: int) -> list[Event]:
     wider = blob(rng, pit.centre, pit.radius * rng.uniform(1.15, 1.45), roughness=0.14)
     events = [
         _event(felled, LandCover.RECENT_CLEARING, (Surface.SLASH, Surface.SOIL), 60, wider, site),
+        Event(
+            felled + _MARGIN_DAYS, Cause.REGROWTH, LandCover.SECONDARY_GROWTH, Surface.REGROWTH,
+            Surface.SECONDARY, 600.0, wider, site, follows=True,
+        ),
         _event(pit.day, LandCover.MINE_PIT, (Surface.PIT, Surface.PIT), 1e6, dug, site),
-    ]
+    ]  # fmt: skip
     if rng.uniform() < 0.6:
         day = pit.day + int(rng.integers(8, 45))
         angle = rng.uniform(0, 2 * np.pi)

@@ -58,7 +58,7 @@ def _storm(rng: np.random.Generator, landscape: Landscape, site: int, day: int) 
         )
         ring = blob(rng, centre, radius, roughness=0.3, stretch=rng.uniform(1.5, 3.5),
                     angle=wind + rng.normal(0, 0.25))  # fmt: skip
-        events += _scar(Cause.WIND, Surface.BLOWDOWN, 330.0, day, ring, site)
+        events += _scar(Cause.WIND, Surface.BLOWDOWN, 320.0, day, ring, site)
     return events
 
 
@@ -81,12 +81,12 @@ def _scar(
     """Return a scar and the forest that it is again one day."""
     return [
         Event(
-            day, cause, LandCover.NATURAL_DISTURBANCE, surface, Surface.SECONDARY, fading_days,
+            day, cause, LandCover.NATURAL_DISTURBANCE, surface, Surface.FOREST, fading_days,
             ring, site, is_natural=True,
         ),
         Event(
-            day + _SCAR_DAYS, Cause.REGROWTH, LandCover.INTACT_FOREST, Surface.SECONDARY,
-            Surface.FOREST, 600.0, ring, site, is_natural=True, follows=True,
+            day + _SCAR_DAYS, Cause.REGROWTH, LandCover.INTACT_FOREST, Surface.FOREST,
+            Surface.FOREST, 1e6, ring, site, is_natural=True, follows=True,
         ),
     ]  # fmt: skip
 

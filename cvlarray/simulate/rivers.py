@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ import shapely
 from numpy.typing import NDArray
 
 from cvlarray.kernels.meander import curvature, migrate
+from cvlarray.simulate.keeping import kept
 from cvlarray.simulate.landscape import Landscape
 from cvlarray.simulate.randomness import generator
 
@@ -42,7 +42,7 @@ class Rivers(NamedTuple):
         return self.channels[0]
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def rivers_of(landscape: Landscape) -> Rivers:
     """Return the rivers of a landscape."""
     rng = generator(landscape.seed, "rivers")
@@ -76,7 +76,7 @@ class Channels:
         return bool(self._tree.query(shapely.Polygon(ring), predicate="intersects").size)
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def channels_of(landscape: Landscape) -> Channels:
     """Return the channels of a landscape's rivers."""
     return Channels(rivers_of(landscape))

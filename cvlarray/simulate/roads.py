@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvlarray.simulate.event import Cause, Event
+from cvlarray.simulate.keeping import kept
 from cvlarray.simulate.landcover import LandCover
 from cvlarray.simulate.landscape import Landscape
 from cvlarray.simulate.randomness import generator
@@ -45,7 +45,7 @@ class Roads(NamedTuple):
     logging: tuple[Road, ...]
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def roads_of(landscape: Landscape) -> Roads:
     """Return the roads of a landscape."""
     rng = generator(landscape.seed, "roads")
