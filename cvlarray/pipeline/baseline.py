@@ -100,9 +100,9 @@ def fit_tile(
 
 def read_features(cube: Path, tile: Tile, time: slice, config: RunConfig) -> xr.DataArray:
     """Return the watched features of a tile, lazily, in strips that fit into memory."""
-    strips = {"y": config.store.chunk_px, "x": tile.x.stop - tile.x.start}
+    strips = {"time": -1, "y": config.store.chunk_px, "x": tile.x.stop - tile.x.start}
     bands = bands_of(config.baseline.features, config.cube.bands)
     raw = open_raw(cube, chunks=strips)[[*bands, SCL.name]]
-    seen = raw.isel(time=time, y=tile.y, x=tile.x).chunk(time=-1)
+    seen = raw.isel(time=time, y=tile.y, x=tile.x)
     clear = is_clear(seen[SCL.name], clear_classes=config.masking.clear_values)
     return feature_cube(seen, clear, config.baseline.features)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from cvlarray.cluster import Executor, InlineExecutor
 from cvlarray.config import RunConfig
@@ -58,12 +59,15 @@ def run_pipeline(
         if last == Stage.SEARCH:
             return
         context = load_context(config, workspace)
+        stages.forget_lost(Stage.INGEST, workspace.cube)
         create_cube(context)
         stages.run(Stage.INGEST, ingest_units(context))
         if stages.reaches(Stage.BASELINE):
+            stages.forget_lost(Stage.BASELINE, workspace.baseline)
             create_baseline(context)
             stages.run(Stage.BASELINE, baseline_units(context, ledger))
         if stages.reaches(Stage.MONITOR):
+            stages.forget_lost(Stage.MONITOR, workspace.detections)
             create_detections(context)
             stages.run(Stage.MONITOR, monitor_units(context, ledger))
         if stages.reaches(Stage.ALERTS):
@@ -102,6 +106,11 @@ class _Stages:
     def reaches(self, stage: Stage) -> bool:
         """Return whether the run goes as far as ``stage``."""
         return list(Stage).index(stage) <= list(Stage).index(self.last)
+
+    def forget_lost(self, stage: Stage, store: Path) -> None:
+        """Forget what was done of a stage whose store is gone: somebody deleted it."""
+        if not store.exists():
+            self.ledger.forget(stage, [row.unit for row in self.ledger.rows(stage)])
 
     def run(self, stage: Stage, units: Sequence[WorkUnit]) -> None:
         """Run a stage, or check that an earlier run has completed it."""

@@ -240,6 +240,17 @@ def test_items_that_vanish_after_the_search_do_not_change_a_rerun(source, write_
         assert ledger.rows(Stage.SEARCH)[0].detail["n_items"] == 121
 
 
+def test_a_store_that_was_deleted_is_made_anew(finished, tmp_path):
+    config = copied(finished, tmp_path)
+    shutil.rmtree(Workspace(config.workspace).cube)
+    assert run(config)[Stage.INGEST] == 4 * 6
+    before, after = (
+        xr.open_zarr(Workspace(one.workspace).cube, mask_and_scale=False)
+        for one in (finished, config)
+    )
+    xr.testing.assert_identical(before.load(), after.load())
+
+
 def test_searching_again_takes_what_the_catalogue_has_now(source, write_config):
     config = load_config(write_config(source))
     run(config, last=Stage.SEARCH)
