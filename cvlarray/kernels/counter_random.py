@@ -18,10 +18,13 @@ _MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 
 
+MIDDLES = (np.arange(1 << 16) + 0.5) / (1 << 16)
+"""(65,536,) the middles of as many equal shares, at which quantiles are tabled."""
+
+
 def _quantiles() -> NDArray[np.float32]:
-    """Return the standard normal's quantiles at the middles of 65,536 equal shares."""
-    middles = (np.arange(1 << 16) + 0.5) / (1 << 16)
-    quantiles = ndtri(middles)
+    """Return the standard normal's quantiles."""
+    quantiles = ndtri(MIDDLES)
     # What the tails beyond ±4.3 lack in variance, everything gets.
     return np.asarray(quantiles / quantiles.std(), np.float32)
 
@@ -69,14 +72,14 @@ def words_of_row(row: int, col0: int, key: NDArray[np.uint32], words: NDArray[np
 
 
 @jit
-def normal_field(
+def random_field(
     row0: int,
     col0: int,
     key: NDArray[np.uint32],
     quantiles: NDArray[np.float32],
     field: NDArray[np.float32],
 ) -> None:
-    """Fill a window of an endless field of independent standard normals.
+    """Fill a window of an endless field of independent draws.
 
     Parameters
     ----------
@@ -85,20 +88,20 @@ def normal_field(
     key
         (2,) uint32; another key is another field.
     quantiles
-        `NORMAL_QUANTILES`.
+        (65,536,) of the distribution, such as `NORMAL_QUANTILES`.
     field
         (y, x) float32, written.
     """
     n_rows, n_cols = field.shape
     group0 = col0 >> 3
     words = np.empty((4, ((col0 + n_cols - 1) >> 3) - group0 + 1), np.uint32)
-    normals = np.empty(words.shape[1] * 8, np.float32)
+    draws = np.empty(words.shape[1] * 8, np.float32)
     skip = col0 - group0 * 8
     for r in range(n_rows):
         words_of_row(row0 + r, group0, key, words)
         for g in range(words.shape[1]):
             for w in range(4):
-                normals[8 * g + 2 * w] = quantiles[words[w, g] & 0xFFFF]
-                normals[8 * g + 2 * w + 1] = quantiles[words[w, g] >> 16]
+                draws[8 * g + 2 * w] = quantiles[words[w, g] & 0xFFFF]
+                draws[8 * g + 2 * w + 1] = quantiles[words[w, g] >> 16]
         for i in range(n_cols):
-            field[r, i] = normals[skip + i]
+            field[r, i] = draws[skip + i]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from cvlarray.kernels.counter_random import NORMAL_QUANTILES, normal_field
+from cvlarray.kernels.counter_random import NORMAL_QUANTILES, random_field
 from cvlarray.kernels.lattice import add_interpolated, spline_weights
 from cvlarray.simulate.pixels import Pixels
 from cvlarray.simulate.randomness import field_key
@@ -43,7 +43,7 @@ def smooth_field(
         col, col_weights = spline_weights(pixels.x / spacing)
         shape = int(row[-1] - row[0]) + 4, int(col[-1] - col[0]) + 4
         nodes = np.empty(shape, np.float32)
-        normal_field(int(row[0]), int(col[0]), key, NORMAL_QUANTILES, nodes)
+        random_field(int(row[0]), int(col[0]), key, NORMAL_QUANTILES, nodes)
         row_weights *= np.float32(weight / total)
         add_interpolated(nodes, row - row[0], row_weights, col - col[0], col_weights, field)
     return field

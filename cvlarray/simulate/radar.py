@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaincinv
 
-from cvlarray.kernels.counter_random import NORMAL_QUANTILES, normal_field
+from cvlarray.kernels.counter_random import MIDDLES, random_field
 from cvlarray.simulate.acquisitions import OrbitState, Pass
 from cvlarray.simulate.fields import Octaves, smooth_field
 from cvlarray.simulate.ground import ground_of, palette_of
@@ -21,6 +22,7 @@ from cvlarray.simulate.weather import weather_of
 
 LOOKS = 4.4
 """Equivalent number of looks of Sentinel-1's ground-range product."""
+_GAMMA_QUANTILES = np.asarray(gammaincinv(LOOKS, MIDDLES) / LOOKS, np.float32)
 _SHADOW_DB, _BRIGHT_DB = 4.0, 2.0
 """What the edge of a forest takes from the ground behind it, and adds to its own front (assumed,
 after Bouvet et al., Remote Sensing 10, 2018, doi:10.3390/rs10081250, who find clearings by it)."""
@@ -86,15 +88,10 @@ def view_sentinel1(
 
 
 def _speckle(key: NDArray[np.uint32], pixels: Pixels) -> NDArray[np.float32]:
-    """Return gamma distributed factors of mean 1.
-
-    By the cube of a normal (Wilson and Hilferty, PNAS 17, 1931, doi:10.1073/pnas.17.12.684): its
-    mean is 1 to a part in 60,000, its quantiles are within a hundredth from 0.2 % to 99.8 %.
-    """
-    normal = np.empty(pixels.shape, np.float32)
-    normal_field(pixels.row0, pixels.col0, key, NORMAL_QUANTILES, normal)
-    root = np.float32(1 - 1 / (9 * LOOKS)) + np.float32(1 / (3 * np.sqrt(LOOKS))) * normal
-    return np.asarray(root * root * root, np.float32)
+    """Return gamma distributed factors of mean 1."""
+    factors = np.empty(pixels.shape, np.float32)
+    random_field(pixels.row0, pixels.col0, key, _GAMMA_QUANTILES, factors)
+    return factors
 
 
 def _edges_db(canopy: NDArray[np.float32], orbit_state: OrbitState) -> NDArray[np.float32]:
