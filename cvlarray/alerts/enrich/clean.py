@@ -77,7 +77,9 @@ def clean_features(frames: tuple[gpd.GeoDataFrame, ...], layer: Layer) -> gpd.Ge
     parts = [_one_frame(frame, layer) for frame in frames]
     rows = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     if not len(rows):
-        raise LayerError(f"layer {layer.name!r} has no usable feature; check its file and keep")
+        raise LayerError(
+            f"layer {layer.name!r} has no usable feature; check its file, keep and within"
+        )
     features = _merge_codes(rows, layer)
     if layer.role is Role.CONCESSION:
         features["licence"] = [
@@ -100,6 +102,8 @@ def _one_frame(frame: gpd.GeoDataFrame, layer: Layer) -> gpd.GeoDataFrame:
     usable = ~shapely.is_empty(geometry) & ~shapely.is_missing(geometry)
     if not usable.all():
         log.warning("layer %s: %d rows without geometry left out", layer.name, (~usable).sum())
+    if layer.within is not None:
+        usable &= shapely.intersects(geometry, shapely.box(*layer.within))
     attributes = _attributes(frame, layer)[usable].reset_index(drop=True)
     return gpd.GeoDataFrame(attributes, geometry=geometry[usable], crs="EPSG:4326")
 

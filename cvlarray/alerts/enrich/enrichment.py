@@ -192,6 +192,6 @@ def _trails(places: pd.DataFrame, n_alerts: int) -> pd.Series:
 
 def _known(column: pd.Series) -> list[Any]:
     """Return Python values, None where missing."""
-    return [
-        None if missing else value for value, missing in zip(column, column.isna(), strict=True)
-    ]
+    values = column.to_numpy(object, copy=True)
+    values[column.isna().to_numpy()] = None
+    return list(values)

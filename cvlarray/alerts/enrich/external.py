@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -13,6 +15,8 @@ import pandas as pd
 import rasterio
 import rasterio.features
 import shapely
+from rasterio.warp import transform_bounds
+from rasterio.windows import Window, from_bounds
 from shapely.geometry.base import BaseGeometry
 
 from cvlarray.alerts.enrich.layer import Reader
@@ -20,6 +24,7 @@ from cvlarray.alerts.enrich.layer import Reader
 __all__ = [
     "EXTERNAL_COLUMNS",
     "READERS",
+    "Bounds",
     "decode_gfw",
     "read_amazon_mining_watch",
     "read_gfw_csv",
@@ -34,6 +39,10 @@ GFW_EPOCH = np.datetime64("2014-12-31", "D")
 GFW_CONFIDENCE = {2: "nominal", 3: "high", 4: "highest"}
 """GFW's words: nominal is low confidence, highest was seen by more than one system."""
 GFW_PER_LEVEL = 10_000
+
+BLOCK_PX = 4096
+
+Bounds = tuple[float, float, float, float]
 
 DateArray = npt.NDArray[np.datetime64]
 
@@ -64,8 +73,18 @@ def decode_gfw(values: npt.ArrayLike) -> tuple[DateArray, npt.NDArray[np.object_
     return GFW_EPOCH + days, confidence
 
 
-def read_gfw_raster(path: Path) -> gpd.GeoDataFrame:
+def read_gfw_raster(path: Path, within: Bounds | None = None) -> gpd.GeoDataFrame:
     """Read an alert raster as polygons of connected pixels of one date and confidence.
+
+    The raster is read in blocks, so that a tile of 100,000 × 100,000 pixels fits; a patch that
+    crosses their borders is several polygons.
+
+    Parameters
+    ----------
+    path
+        Raster of one band.
+    within
+        Read only this part: west, south, east, north in degrees.
 
     Returns
     -------
@@ -79,18 +98,42 @@ def read_gfw_raster(path: Path) -> gpd.GeoDataFrame:
         If the file isn't a raster.
     """
     with rasterio.open(path) as raster:
-        band = raster.read(1)
-        if not np.issubdtype(band.dtype, np.integer):
-            raise ValueError(f"a GFW raster must hold integers, got {band.dtype}")
-        nodata = raster.nodata
-        crs, transform = raster.crs, raster.transform
-    is_alert = (band != 0) if nodata is None else (band != 0) & (band != nodata)
-    if not is_alert.any():
-        raise ValueError(f"{path} has no alert")
-    shapes = list(rasterio.features.shapes(band.astype(np.int32), is_alert, transform=transform))
+        if not np.issubdtype(raster.dtypes[0], np.integer):
+            raise ValueError(f"a GFW raster must hold integers, got {raster.dtypes[0]}")
+        shapes = [shape for window in _blocks(raster, within) for shape in _patches(raster, window)]
+        crs = raster.crs
+    if not shapes:
+        raise ValueError(f"{path} has no alert{' there' if within else ''}")
     dates, confidence = decode_gfw([value for _, value in shapes])
     geometry = [shapely.geometry.shape(polygon) for polygon, _ in shapes]
     return _external(geometry, None, (dates, dates), confidence, crs)
+
+
+def _blocks(raster: rasterio.DatasetReader, within: Bounds | None) -> Iterator[Window]:
+    """Return windows of at most `BLOCK_PX` squared that cover the raster, or the part within."""
+    part = Window(0, 0, raster.width, raster.height)
+    if within is not None:
+        bounds = transform_bounds("EPSG:4326", raster.crs, *within)
+        (top, bottom), (left, right) = from_bounds(*bounds, transform=raster.transform).toranges()
+        rows = max(0, math.floor(top)), min(raster.height, math.ceil(bottom))
+        columns = max(0, math.floor(left)), min(raster.width, math.ceil(right))
+        if rows[0] >= rows[1] or columns[0] >= columns[1]:
+            return
+        part = Window.from_slices(rows, columns)
+    for row in range(0, int(part.height), BLOCK_PX):
+        for column in range(0, int(part.width), BLOCK_PX):
+            block = Window(part.col_off + column, part.row_off + row, BLOCK_PX, BLOCK_PX)
+            yield block.intersection(part)
+
+
+def _patches(raster: rasterio.DatasetReader, window: Window) -> list[tuple[Any, float]]:
+    """Return polygon and value of the patches of alert pixels in a window."""
+    band = raster.read(1, window=window)
+    is_alert = (band != 0) if raster.nodata is None else (band != 0) & (band != raster.nodata)
+    if not is_alert.any():
+        return []
+    transform = raster.window_transform(window)
+    return list(rasterio.features.shapes(band.astype(np.int32), is_alert, transform=transform))
 
 
 def read_gfw_csv(path: Path) -> gpd.GeoDataFrame:
@@ -202,9 +245,8 @@ def _external(
 
 
 READERS: Mapping[Reader, Callable[[Path], gpd.GeoDataFrame]] = {
-    Reader.GFW_RASTER: read_gfw_raster,
     Reader.GFW_CSV: read_gfw_csv,
     Reader.AMAZON_MINING_WATCH: read_amazon_mining_watch,
     Reader.MAPBIOMAS: read_mapbiomas,
 }
-"""Readers of files; VECTOR is read by declared columns instead."""
+"""Readers of whole files; VECTOR is read by declared columns instead."""

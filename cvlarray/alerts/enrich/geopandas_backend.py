@@ -16,6 +16,7 @@ from cvlarray.alerts.enrich.backend import (
     DISTANCE_CRS,
     MAX_EDGE_DEG,
     MIN_OVERLAP_M2,
+    dense_edges,
     ground_area_m2,
     join_near,
     local_scale,
@@ -120,7 +121,7 @@ class _Tree:
 
 def _in_distance_plane(degrees: gpd.GeoSeries) -> GeometryArray:
     """Return geometries in Mercator, whose long edges follow those that are straight in degrees."""
-    dense = shapely.segmentize(degrees.to_numpy(), MAX_EDGE_DEG)
+    dense = dense_edges(degrees.to_numpy(), MAX_EDGE_DEG)
     plane: GeometryArray = gpd.GeoSeries(dense, crs=degrees.crs).to_crs(DISTANCE_CRS).to_numpy()
     return plane
 

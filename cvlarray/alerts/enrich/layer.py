@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from cvlarray.alerts.enrich.status import LicenceStatus
 from cvlarray.errors import CvlarrayError
@@ -159,6 +159,10 @@ class Layer(_Model):
     keep: Mapping[str, tuple[str, ...]] = Field(
         default={}, description="Only rows whose column (as in the source) has one of the values."
     )
+    within: tuple[float, float, float, float] | None = Field(
+        default=None,
+        description="Only features that touch this box: west, south, east, north in degrees.",
+    )
     reader: Reader = Field(default=Reader.VECTOR, description="Who reads the source.")
     valid: dt.date | None = Field(
         default=None, description="Date on which this edition was the official one."
@@ -174,6 +178,25 @@ class Layer(_Model):
     sha256: str | None = Field(
         default=None, pattern="^[0-9a-f]{64}$", description="Pins the edition: refuse any other."
     )
+
+    @model_validator(mode="after")
+    def _is_readable(self) -> Self:
+        external = self.role is Role.EXTERNAL_ALERTS
+        if self.reader is Reader.VECTOR:
+            if external and self.columns.date is None:
+                raise ValueError("external alerts need columns.date: undated ones match nothing")
+        elif not external or not isinstance(self.source, FileSource):
+            raise ValueError(
+                f"reader {self.reader.value} reads files of role external_alerts, got a "
+                f"{type(self.source).__name__} of role {self.role.value}"
+            )
+        if self.within is not None:
+            west, south, east, north = self.within
+            if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+                raise ValueError(
+                    f"within is west, south, east, north in degrees, got {self.within}"
+                )
+        return self
 
     @property
     def relation(self) -> Relation:

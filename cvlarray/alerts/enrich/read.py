@@ -9,6 +9,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import geopandas as gpd
 import pandas as pd
 
-from cvlarray.alerts.enrich.external import READERS
+from cvlarray.alerts.enrich.external import READERS, read_gfw_raster
 from cvlarray.alerts.enrich.layer import (
     FileSource,
     Layer,
@@ -65,20 +66,26 @@ def read_source(layer: Layer) -> Raw:
             return Raw(*read_table(source))
         if isinstance(source, WfsSource):
             return _read_wfs(source)
-        return Raw(_read_files(source, layer.reader), _hash_files(source.path))
+        return Raw(_read_files(source, layer), _hash_files(source.path))
     except (OSError, ValueError, KeyError, RuntimeError) as error:  # GDAL's and PROJ's, too
         reason = " ".join(str(error).split())
         raise LayerError(f"layer {layer.name!r} can't be read: {reason}") from error
 
 
-def _read_files(source: FileSource, reader: Reader) -> tuple[gpd.GeoDataFrame, ...]:
+def _read_files(source: FileSource, layer: Layer) -> tuple[gpd.GeoDataFrame, ...]:
     for path in source.path:
         if not path.exists():
             raise FileNotFoundError(f"{path} doesn't exist")
-    read: Callable[[Path], gpd.GeoDataFrame] = READERS.get(reader) or (
-        lambda path: _read_vector(path, source.sublayer)
-    )
+    read = _reader(source, layer)
     return tuple(_with_crs(read(path), source.crs, path) for path in source.path)
+
+
+def _reader(source: FileSource, layer: Layer) -> Callable[[Path], gpd.GeoDataFrame]:
+    if layer.reader is Reader.VECTOR:
+        return partial(_read_vector, sublayer=source.sublayer)
+    if layer.reader is Reader.GFW_RASTER:
+        return partial(read_gfw_raster, within=layer.within)
+    return READERS[layer.reader]
 
 
 def _read_vector(path: Path, sublayer: str | None) -> gpd.GeoDataFrame:

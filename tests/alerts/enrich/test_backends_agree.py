@@ -68,7 +68,7 @@ OFFICIAL = [
     ("water/ne10m_rivers_mdd.geojson", "river", {"name": "name"}),
     ("water/ne10m_rivers_scalerank_mdd.geojson", "river", {"name": "name"}),
     ("water/water_polygons_mdd_ioh.parquet", "river", {}),
-    ("admin_limits/ne10m_places_mdd.geojson", "external_alerts", {"name": "name"}),
+    ("admin_limits/ne10m_places_mdd.geojson", "road", {"name": "name"}),
 ]  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def test_on_all_official_layers(external_data, postgis_database):
     layers = [
         Layer(
             name=path, source={"path": folder / path}, role=role, columns=columns,
-            boundary_uncertainty_m=200, match={"distance_m": 5000},
+            boundary_uncertainty_m=200,
         )
         for path, role, columns in OFFICIAL
     ]  # fmt: skip

@@ -120,6 +120,17 @@ def test_only_rows_to_keep():
         clean(rows, keep={"anp_cate": ("Parque",)})
 
 
+def test_only_rows_within_a_box():
+    rows = {"geometry": [box(0, 0, 1, 1), box(2, 0, 1, 1), box(4, 0, 1, 1)]}
+    assert len(clean(rows, within=box(1.5, 0, 2, 1).bounds)) == 1
+    with pytest.raises(LayerError, match="no usable feature"):
+        clean(rows, within=(0, 0, 1, 1))
+    with pytest.raises(ValueError, match="west, south, east, north in degrees"):
+        clean(rows, within=(-70, -100, -69, -12))
+    with pytest.raises(ValueError, match="west, south, east, north in degrees"):
+        clean(rows, within=(-69, -13, -70, -12))
+
+
 def test_missing_columns_are_named():
     with pytest.raises(LayerError, match=r"must have columns \['CODIGO', 'x'\], has \['CODIGOU'\]"):
         clean(

@@ -13,7 +13,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvlarray.alerts.enrich import Layer, LayerError, Reader, take_snapshot
+from cvlarray.alerts.enrich import Layer, LayerError, Reader, external, take_snapshot
 from cvlarray.alerts.enrich.external import decode_gfw
 from tests.alerts.enrich.worlds import box
 
@@ -60,6 +60,38 @@ def test_gfw_raster(tmp_path):
     assert (features["dated_to"] == features["dated_from"]).all()
     np.testing.assert_allclose(features.bounds.iloc[0], [-70, -12.0001, -69.9998, -12])
     np.testing.assert_allclose(shapely.area(features.geometry), [2e-8, 4e-8])
+
+
+def test_gfw_raster_in_blocks_and_in_part(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    band = np.where(rng.random((40, 50)) < 0.3, 20_100, 0).astype(np.uint16)
+    write_raster(tmp_path / "gfw.tif", band)
+    whole = read(tmp_path / "gfw.tif", Reader.GFW_RASTER)
+    monkeypatch.setattr(external, "BLOCK_PX", 16)
+    blocks = read(tmp_path / "gfw.tif", Reader.GFW_RASTER)
+    assert len(blocks) > len(whole)
+    seam = shapely.union_all(blocks.geometry).symmetric_difference(
+        shapely.union_all(whole.geometry)
+    )
+    assert seam.area < 1e-15
+    box = (-69.9990, -12.0030, -69.9970, -12.0010)
+    part = read(tmp_path / "gfw.tif", Reader.GFW_RASTER, within=box)
+    inside = shapely.union_all(part.geometry).intersection(shapely.box(*box))
+    expected = shapely.union_all(whole.geometry).intersection(shapely.box(*box))
+    assert inside.symmetric_difference(expected).area < 1e-15
+    assert len(part) < len(blocks)
+    with pytest.raises(LayerError, match="has no alert there"):
+        read(tmp_path / "gfw.tif", Reader.GFW_RASTER, within=(10, 10, 11, 11))
+
+
+def test_readers_of_alerts_read_files_of_alerts(tmp_path):
+    source = {"path": tmp_path / "x"}
+    with pytest.raises(ValueError, match="got a FileSource of role road"):
+        Layer(name="x", source=source, role="road", reader="gfw_csv")
+    with pytest.raises(ValueError, match="got a TableSource of role external_alerts"):
+        Layer(name="x", source={"table": "x"}, role="external_alerts", reader="mapbiomas")
+    with pytest.raises(ValueError, match=r"need columns\.date"):
+        Layer(name="x", source=source, role="external_alerts")
 
 
 def test_gfw_raster_without_alerts_or_of_floats(tmp_path):
