@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from cvlarray.kernels.counter_random import NORMAL_QUANTILES, random_field, philox
+from cvlarray.kernels.counter_random import NORMAL_QUANTILES, philox, random_field
 
 
 @pytest.mark.parametrize(
