@@ -48,25 +48,10 @@ def migrate(connection: Connection[Any], schema: str) -> int:
     SchemaError
         If PostGIS can't be had, or the schema is of a later version than this program.
     """
-    import psycopg  # noqa: PLC0415 - an extra
-    from psycopg import sql  # noqa: PLC0415 - an extra
-
     scripts = dict(migrations())
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        try:
-            connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
-        except psycopg.Error as error:
-            raise SchemaError(f"the database has no PostGIS: {error}") from error
-        name = sql.Identifier(schema)
-        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
-        use_schema(connection, schema)
-        connection.execute(
-            sql.SQL(
-                "CREATE TABLE IF NOT EXISTS {}.migration "
-                "(number integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
-            ).format(name)
-        )
+        _make_schema(connection, schema)
         done = {row[0] for row in connection.execute("SELECT number FROM migration").fetchall()}
         if done - scripts.keys():
             raise SchemaError(
@@ -78,6 +63,30 @@ def migrate(connection: Connection[Any], schema: str) -> int:
             connection.execute(scripts[number].encode())
             connection.execute("INSERT INTO migration (number) VALUES (%s)", [number])
     return len(missing)
+
+
+def _make_schema(connection: Connection[Any], schema: str) -> None:
+    """Make the schema and its list of migrations; a role that may only read can pass here later."""
+    import psycopg  # noqa: PLC0415 - an extra
+    from psycopg import sql  # noqa: PLC0415 - an extra
+
+    there = "SELECT to_regclass(format('%%I.migration', %s::text)) IS NOT NULL"
+    if connection.execute(there, [schema]).fetchone() == (True,):
+        use_schema(connection, schema)
+        return
+    try:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+    except psycopg.Error as error:
+        raise SchemaError(f"the database has no PostGIS: {error}") from error
+    name = sql.Identifier(schema)
+    connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
+    use_schema(connection, schema)
+    connection.execute(
+        sql.SQL(
+            "CREATE TABLE {}.migration "
+            "(number integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        ).format(name)
+    )
 
 
 def use_schema(connection: Connection[Any], schema: str) -> None:

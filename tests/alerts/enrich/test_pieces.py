@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvlarray.alerts.enrich.pieces import cut_lines, cut_polygons
@@ -14,6 +14,7 @@ limits = st.integers(10, 60)
 
 
 @given(seeds, limits)
+@settings(max_examples=40)
 def test_pieces_of_polygons_tile_them(seed, max_vertices):
     rng = np.random.default_rng(seed)
     hole = shapely.box(-70.02, -12.52, -69.98, -12.48)

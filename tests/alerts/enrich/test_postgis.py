@@ -102,6 +102,20 @@ def test_no_rights_to_make_the_extension(bare_database, postgis_server):
         PostgisBackend(guest).migrate()
 
 
+def test_a_role_that_only_reads_can_measure_what_is_stored(postgis_database, alerts, park):
+    first = PostgisBackend(postgis_database).measure(alerts.geometry, [park])
+    with psycopg.connect(postgis_database, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS reader")
+        connection.execute("CREATE ROLE reader LOGIN")
+        connection.execute("GRANT USAGE ON SCHEMA cvlarray TO reader")
+        connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA cvlarray TO reader")
+    reader = PostgisBackend(postgis_database.replace("user=postgres", "user=reader"))
+    assert reader.measure(alerts.geometry, [park]).equals(first)
+    other = make_snapshot("other", Role.RIVER, {"geometry": [shapely.Point(-70, -12.5)]})
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        reader.measure(alerts.geometry, [other])
+
+
 def test_a_layer_is_stored_once(postgis_database, alerts, park, monkeypatch):
     backend = PostgisBackend(postgis_database)
     first = backend.measure(alerts.geometry, [park])
