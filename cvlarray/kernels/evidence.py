@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cvlarray.kernels.accelerate import jit
+from cvlarray.kernels.accelerate import jit, jit_inline
 from cvlarray.kernels.detectors import NEVER, Alarm
 from cvlarray.kernels.likelihood import PRIOR, log_likelihood_ratio
 
@@ -24,7 +24,7 @@ class Evidence(NamedTuple):
     interval_end: NDArray[np.int32]
     """First clear observation that was changed."""
     magnitude: NDArray[np.float32]
-    """Median residual of the flagged observations; NaN without an alarm."""
+    """Median residual of the flagged observations; NaN without any."""
     confidence: NDArray[np.float32]
     """Probability that the pixel has changed; NaN without an alarm."""
     n_flagged: NDArray[np.uint16]
@@ -128,8 +128,20 @@ def _describe(
             log_odds += log_likelihood_ratio(value)
             highest = max(highest, log_odds)
             if value > threshold:
-                flagged[n_flagged] = value
+                _insert(flagged, n_flagged, value)
                 n_flagged += 1
         evidence.n_flagged[p] = n_flagged
-        evidence.magnitude[p] = np.median(flagged[:n_flagged])
+        if n_flagged:
+            middle = flagged[(n_flagged - 1) // 2] + flagged[n_flagged // 2]
+            evidence.magnitude[p] = middle / 2
         evidence.confidence[p] = 1 / (1 + np.exp(-highest))
+
+
+@jit_inline
+def _insert(values: NDArray[np.float32], n: int, value: np.float32) -> None:
+    """Put a value into its place among ``n`` increasing ones."""
+    i = n
+    while i > 0 and values[i - 1] > value:
+        values[i] = values[i - 1]
+        i -= 1
+    values[i] = value

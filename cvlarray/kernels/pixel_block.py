@@ -56,9 +56,8 @@ class Block(NamedTuple):
 
     residual: NDArray[np.float32]
     """(row, pixel): observation less the model at hand."""
-    high: NDArray[np.int8]
-    low: NDArray[np.int8]
-    """(row, pixel): the residual's size as a whole number of 14 bits, seven each."""
+    digits: NDArray[np.int8]
+    """(2, row, pixel): the residual's size as a whole number of 14 bits, seven each."""
     weight: NDArray[np.float32]
     weighted: NDArray[np.float32]
     """(`WEIGHT_ROWS`, pixel): weight, and weight × residual, of the rows being summed."""
@@ -117,8 +116,7 @@ def make_block(n_dates: int, harmonic_order: int) -> Block:
     pixels = (BLOCK_PIXELS,)
     return Block(
         residual=aligned_zeros((n_rows, *pixels), np.float32),
-        high=aligned_zeros((n_rows, *pixels), np.int8),
-        low=aligned_zeros((n_rows, *pixels), np.int8),
+        digits=aligned_zeros((2, n_rows, *pixels), np.int8),
         weight=aligned_zeros((WEIGHT_ROWS, *pixels), np.float32),
         weighted=aligned_zeros((WEIGHT_ROWS, *pixels), np.float32),
         moments=aligned_zeros((n_moments, *pixels), np.float32),

@@ -70,12 +70,15 @@ def _recursive_residuals(
     factor = np.empty((n, n + 1))
     row = np.empty(n + 1)
     for p in range(n_pixels):
-        factor[:] = 0
+        for i in range(n):
+            for k in range(n + 1):
+                factor[i, k] = 0
         n_seen = 0
         for t in range(n_dates):
             if np.isnan(series[t, p]):
                 continue
-            row[:n] = design[t]
+            for k in range(n):
+                row[k] = design[t, k]
             row[n] = series[t, p]
             _rotate_in(factor, row)
             if n_seen >= n_initial:
@@ -88,7 +91,7 @@ def _rotate_in(factor: NDArray[np.float64], row: NDArray[np.float64]) -> None:
     """Rotate a row into the triangular factor; its last element becomes the residual."""
     n = factor.shape[0]
     for j in range(n):
-        length = np.hypot(factor[j, j], row[j])
+        length = np.sqrt(factor[j, j] ** 2 + row[j] ** 2)
         if length == 0:
             continue
         cosine, sine = factor[j, j] / length, row[j] / length

@@ -52,9 +52,7 @@ def estimate_sigma(block: Block, n_rows: int) -> None:
 @jit_inline
 def _select(block: Block, n_rows: int) -> bool:
     """Select the ranked residuals; False where the scale was too fine for one, now coarser."""
-    select_ranked(
-        block.high, block.low, n_rows, block.rank, block.bytes, block.below, block.selected
-    )
+    select_ranked(block.digits, n_rows, block.rank, block.bytes, block.below, block.selected)
     is_found = True
     for p in range(BLOCK_PIXELS):
         if _ranked(block, p) == LARGEST and block.rank[p] <= block.n_valid[p]:
@@ -75,5 +73,5 @@ def quantise(block: Block, row: int) -> None:
     for p in range(BLOCK_PIXELS):
         size = abs(block.residual[row, p]) * block.scale[p]
         whole = np.int32(size) if size < np.float32(LARGEST) else np.int32(LARGEST)
-        block.high[row, p] = whole >> 7
-        block.low[row, p] = whole & 127
+        block.digits[0, row, p] = whole >> 7
+        block.digits[1, row, p] = whole & 127

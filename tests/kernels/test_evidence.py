@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from cvlarray.kernels.detectors import Consecutive
+from cvlarray.kernels.detectors import Alarm, Consecutive
 from cvlarray.kernels.evidence import collect_evidence
 from cvlarray.kernels.likelihood import PRIOR
 
@@ -81,3 +81,20 @@ def test_no_single_observation_decides():
 def test_regrowth_takes_nothing_back():
     lasting, regrown = evidence_of([9, 9, 9]), evidence_of([9, 9, 9, 0, 0, 0])
     assert regrown.confidence[0] == lasting.confidence[0]
+
+
+def test_magnitude_is_the_median():
+    rng = np.random.default_rng(0)
+    values = rng.uniform(2.1, 9, 7)
+    for n in (2, 5, 6):
+        expected = np.median(values[:n].astype(np.float32))
+        assert evidence_of([0, *values[:n]]).magnitude[0] == pytest.approx(expected)
+
+
+def test_alarm_without_a_flagged_observation():
+    residual = np.full((4, 1), 1.5, np.float32)
+    alarm = Alarm(np.array([1], np.int32), np.array([3], np.int32))
+    evidence = collect_evidence(residual, DAYS[:4], alarm, 2)
+    assert evidence.n_flagged[0] == 0
+    assert np.isnan(evidence.magnitude[0])
+    assert evidence.confirmed[0] == 130

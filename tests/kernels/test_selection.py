@@ -9,10 +9,10 @@ select = jit(select_ranked.py_func)
 
 
 def ranked(values, rank):
-    high, low = (values >> 7).astype(np.int8), (values & 127).astype(np.int8)
+    digits = np.stack([values >> 7, values & 127]).astype(np.int8)
     n_pixels = rank.size
     scratch, selected = np.empty((2, n_pixels), np.int8), np.empty((2, n_pixels), np.int8)
-    select(high, low, len(values), rank, scratch, np.empty(n_pixels, np.int16), selected)
+    select(digits, len(values), rank, scratch, np.empty(n_pixels, np.int16), selected)
     return selected[0].astype(int) * 128 + selected[1]
 
 
