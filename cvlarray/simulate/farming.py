@@ -11,7 +11,7 @@ from cvlarray.simulate.event import Cause, Event, Ring
 from cvlarray.simulate.landcover import LandCover
 from cvlarray.simulate.landscape import Landscape
 from cvlarray.simulate.randomness import generator
-from cvlarray.simulate.rivers import channels_of, rivers_of
+from cvlarray.simulate.rivers import rivers_of
 from cvlarray.simulate.roads import roads_of
 from cvlarray.simulate.season import day_number, wave
 from cvlarray.simulate.shapes import Point, blob, field
@@ -47,7 +47,6 @@ def farming_events(landscape: Landscape) -> list[Event]:
     n_old = int(rng.poisson(use.old_fields * hundreds))
     n_new = int(rng.poisson(use.clearings * hundreds * (end - start) / 365.25))
     ways = _ways(landscape)
-    channels = channels_of(landscape)
     events: list[Event] = []
     for site in range(n_old + n_new):
         site_rng = generator(landscape.seed, "farm", site)
@@ -56,9 +55,8 @@ def farming_events(landscape: Landscape) -> list[Event]:
         else:
             day = dry_season_day(site_rng, start, end)
         ring = _outline(site_rng, *_place(site_rng, landscape, ways))
-        if not channels.touch(ring):
-            events += _life(site_rng, day, ring, site)
-    return [event for event in events if event.day <= end]
+        events += _life(site_rng, day, ring, site)
+    return events
 
 
 def dry_season_day(rng: np.random.Generator, start: int, end: int) -> int:
@@ -88,7 +86,7 @@ def _life(rng: np.random.Generator, day: int, ring: Ring, site: int) -> list[Eve
 def _felled(rng: np.random.Generator, day: int, ring: Ring, site: int) -> Event:
     """Return the clearing itself: burned, left lying, or scraped to the soil."""
     first = (Surface.SLASH, Surface.CHAR, Surface.SOIL)[int(rng.choice(3, p=(0.45, 0.3, 0.25)))]
-    fading = float(rng.uniform(200, 420))
+    fading = float(rng.uniform(700, 1600))
     return Event(
         day, Cause.FARMING, LandCover.RECENT_CLEARING, first, Surface.REGROWTH, fading, ring, site
     )

@@ -204,7 +204,8 @@ def _spectra(landscape: Landscape, day: int, switches: Switches) -> NDArray[np.f
     flush = leaf_flush(day) if switches.phenology else 0.0
     level = river_level(landscape.seed, day) if switches.seasonal_water else _STEADY_LEVEL
     green, withered = spectra[Surface.PASTURE_GREEN].copy(), spectra[Surface.PASTURE_DRY].copy()
-    spectra[Surface.PASTURE_GREEN] = (1 - dry) * green + dry * withered
+    # It is a wet country: grass never dries through.
+    spectra[Surface.PASTURE_GREEN] = (1 - 0.6 * dry) * green + 0.6 * dry * withered
     for surface, swing in ((Surface.FOREST, 0.06), (Surface.SECONDARY, 0.07)):
         spectra[surface] *= 1 + swing * flush * VIGOUR_OF_BANDS
     spectra[Surface.REGROWTH] *= 1 + 0.18 * (0.5 - dry) * VIGOUR_OF_BANDS

@@ -19,6 +19,7 @@ from cvlarray.simulate.landscape import Landscape
 from cvlarray.simulate.mining import mining_events
 from cvlarray.simulate.nature import natural_events
 from cvlarray.simulate.randomness import generator
+from cvlarray.simulate.rivers import channels_of
 from cvlarray.simulate.roads import road_events
 from cvlarray.simulate.season import date_of, day_number
 
@@ -77,7 +78,14 @@ def history_of(landscape: Landscape) -> History:
         *road_events(landscape),
     ]
     # What is listed later wins on the same day: a road through a field, a mine in a burn scar.
-    return _history(events, landscape.seed)
+    in_water = channels_of(landscape).touch([event.ring for event in events])
+    end = day_number(landscape.end)
+    happened = [
+        event
+        for event, is_wet in zip(events, in_water, strict=True)
+        if event.day <= end and not is_wet
+    ]
+    return _history(happened, landscape.seed)
 
 
 def event_table(landscape: Landscape, *, natural: bool = True) -> gpd.GeoDataFrame:

@@ -10,7 +10,7 @@ from cvlarray.simulate.event import Cause, Event, Ring
 from cvlarray.simulate.landcover import LandCover
 from cvlarray.simulate.landscape import Landscape
 from cvlarray.simulate.randomness import generator
-from cvlarray.simulate.rivers import Course, channels_of, rivers_of
+from cvlarray.simulate.rivers import Course, rivers_of
 from cvlarray.simulate.season import day_number
 from cvlarray.simulate.shapes import Point, blob, fan
 from cvlarray.simulate.surfaces import Surface
@@ -56,16 +56,8 @@ def mining_events(landscape: Landscape) -> list[Event]:
 def _mine(rng: np.random.Generator, landscape: Landscape, site: int, begun: int) -> list[Event]:
     """Return the events of one site."""
     place, along = _place(rng, landscape)
-    last = day_number(landscape.end)
-    channels = channels_of(landscape)
-    events: list[Event] = []
-    for pit in _spread(rng, place, along, begun):
-        events += [
-            event
-            for event in _dig(rng, pit, site)
-            if event.day <= last and not channels.touch(event.ring)
-        ]
-    return events
+    pits = _spread(rng, place, along, begun)
+    return [event for pit in pits for event in _dig(rng, pit, site)]
 
 
 def _place(rng: np.random.Generator, landscape: Landscape) -> tuple[Point, float]:

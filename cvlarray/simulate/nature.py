@@ -9,12 +9,11 @@ from cvlarray.simulate.farming import dry_season_day
 from cvlarray.simulate.landcover import LandCover
 from cvlarray.simulate.landscape import Landscape
 from cvlarray.simulate.randomness import generator
-from cvlarray.simulate.rivers import channels_of
 from cvlarray.simulate.season import day_number, wave
 from cvlarray.simulate.shapes import Point, blob
 from cvlarray.simulate.surfaces import Surface
 
-_SCAR_DAYS = 720
+_SCAR_DAYS = 420
 """A scar counts as one for so long, then the canopy has closed over it."""
 
 
@@ -32,8 +31,7 @@ def natural_events(landscape: Landscape) -> list[Event]:
     for site in range(n_storms, n_storms + n_fires):
         site_rng = generator(landscape.seed, "fire", site)
         events += _fire(site_rng, landscape, site, dry_season_day(site_rng, start, end))
-    channels = channels_of(landscape)
-    return [event for event in events if event.day <= end and not channels.touch(event.ring)]
+    return events
 
 
 def _wet_season_day(rng: np.random.Generator, start: int, end: int) -> int:
@@ -58,7 +56,7 @@ def _storm(rng: np.random.Generator, landscape: Landscape, site: int, day: int) 
         )
         ring = blob(rng, centre, radius, roughness=0.3, stretch=rng.uniform(1.5, 3.5),
                     angle=wind + rng.normal(0, 0.25))  # fmt: skip
-        events += _scar(Cause.WIND, Surface.BLOWDOWN, 320.0, day, ring, site)
+        events += _scar(Cause.WIND, Surface.BLOWDOWN, 260.0, day, ring, site)
     return events
 
 
@@ -69,7 +67,7 @@ def _fire(rng: np.random.Generator, landscape: Landscape, site: int, day: int) -
     for later in range(int(rng.integers(1, 6))):
         radius = float(np.exp(rng.normal(np.log(110), 0.45)))
         ring = blob(rng, centre, radius, roughness=0.35, n_vertices=40)
-        events += _scar(Cause.FIRE, Surface.BURN, 260.0, day + later, ring, site)
+        events += _scar(Cause.FIRE, Surface.BURN, 220.0, day + later, ring, site)
         angle = rng.uniform(0, 2 * np.pi)
         centre = centre[0] + 1.3 * radius * np.cos(angle), centre[1] + 1.3 * radius * np.sin(angle)
     return events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -71,9 +72,17 @@ class Channels:
                 pieces.append(line.buffer(float(part[:, 2].max()) + _BANK_M, quad_segs=4))
         self._tree = shapely.STRtree(pieces)
 
-    def touch(self, ring: NDArray[np.float64]) -> bool:
-        """Return whether a polygon lies in water, even in part."""
-        return bool(self._tree.query(shapely.Polygon(ring), predicate="intersects").size)
+    def touch(self, rings: Sequence[NDArray[np.float64]]) -> NDArray[np.bool_]:
+        """Return which polygons lie in water, even in part."""
+        touches = np.zeros(len(rings), bool)
+        if rings:
+            lengths = [len(ring) for ring in rings]
+            outlines = shapely.linearrings(
+                np.vstack(rings), indices=np.repeat(np.arange(len(rings)), lengths)
+            )
+            which, _ = self._tree.query(shapely.polygons(outlines), predicate="intersects")
+            touches[which] = True
+        return touches
 
 
 @kept(8)

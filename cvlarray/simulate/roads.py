@@ -12,7 +12,6 @@ from cvlarray.simulate.keeping import kept
 from cvlarray.simulate.landcover import LandCover
 from cvlarray.simulate.landscape import Landscape
 from cvlarray.simulate.randomness import generator
-from cvlarray.simulate.rivers import channels_of
 from cvlarray.simulate.season import day_number, wave
 from cvlarray.simulate.shapes import strip, wander
 from cvlarray.simulate.surfaces import Surface
@@ -56,22 +55,16 @@ def roads_of(landscape: Landscape) -> Roads:
 
 
 def road_events(landscape: Landscape) -> list[Event]:
-    """Return every stretch of road that isn't a bridge."""
+    """Return every stretch of road; those over water are bridges, and are not kept."""
     roads = roads_of(landscape)
     every = (*roads.logging, roads.highway) if roads.highway else roads.logging
-    channels = channels_of(landscape)
     found = []
     for road in every:
         cause = Cause.FARMING if road is roads.highway else Cause.LOGGING
         for day, start, end in zip(road.days, road.path[:-1], road.path[1:], strict=True):
             ring = strip(tuple(start), tuple(end), road.width_m)
-            if not channels.touch(ring):
-                found.append(
-                    Event(
-                        int(day), cause, LandCover.ROAD, Surface.ROAD, Surface.ROAD, 1e6,
-                        ring, road.site,
-                    )
-                )  # fmt: skip
+            look = Surface.ROAD
+            found.append(Event(int(day), cause, LandCover.ROAD, look, look, 1e6, ring, road.site))
     return found
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cvlarray.simulate.event import Ring
 
 Point = tuple[float, float]
+
+_LOBES = np.arange(2, 7)
+"""Dents that a blob may have."""
 
 
 def blob(
@@ -35,15 +41,24 @@ def blob(
     n_vertices
         Vertices.
     """
-    around = np.linspace(0, 2 * np.pi, n_vertices, endpoint=False)
-    lobes = np.arange(2, 7)
-    sizes = rng.normal(0, roughness, lobes.size) / np.sqrt(lobes)
-    phases = rng.uniform(0, 2 * np.pi, lobes.size)
-    shape = 1 + sizes @ np.cos(np.outer(lobes, around) + phases[:, np.newaxis])
+    circle, cosines, sines = _harmonics(n_vertices)
+    sizes = rng.normal(0, roughness, len(_LOBES)) / np.sqrt(_LOBES)
+    phases = rng.uniform(0, 2 * np.pi, len(_LOBES))
+    shape = 1 + (sizes * np.cos(phases)) @ cosines - (sizes * np.sin(phases)) @ sines
     distance = radius * np.maximum(shape, 0.3)
-    along = distance * np.cos(around) * np.sqrt(stretch)
-    across = distance * np.sin(around) / np.sqrt(stretch)
-    return _placed(np.column_stack([along, across]), centre, angle)
+    axes = np.array([np.sqrt(stretch), 1 / np.sqrt(stretch)])
+    return _placed(circle * axes * distance[:, np.newaxis], centre, angle)
+
+
+@lru_cache
+def _harmonics(
+    n_vertices: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the unit circle (vertex, 2), and the waves (lobe, vertex) that dent it."""
+    around = np.linspace(0, 2 * np.pi, n_vertices, endpoint=False)
+    circle = np.column_stack([np.cos(around), np.sin(around)])
+    waves = np.outer(_LOBES, around)
+    return circle, np.cos(waves), np.sin(waves)
 
 
 def field(rng: np.random.Generator, centre: Point, area_m2: float, angle: float) -> Ring:
@@ -101,8 +116,6 @@ def wander(
 
 def _placed(local: NDArray[np.float64], centre: Point, angle: float) -> Ring:
     """Turn and move an outline."""
-    cos, sin = np.cos(angle), np.sin(angle)
-    turned = np.column_stack(
-        [local[:, 0] * cos - local[:, 1] * sin, local[:, 0] * sin + local[:, 1] * cos]
-    )
-    return np.asarray(turned + np.array(centre), np.float64)
+    cos, sin = math.cos(angle), math.sin(angle)
+    placed: Ring = local @ np.array([[cos, sin], [-sin, cos]]) + np.array(centre)
+    return placed
