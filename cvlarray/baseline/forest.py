@@ -93,7 +93,13 @@ def _is_forest(
     basis = design_matrix(year, TimeAxis.over(0, DAYS_PER_YEAR), harmonic_order=order)
     basis[1] = 0  # the season at the middle of the history
     peak = np.full(sigma.shape, -np.inf, np.float32)
+    height = np.empty_like(peak)
     for functions in basis.astype(np.float32).T:
-        np.fmax(peak, np.tensordot(functions, coefficients, axes=1), out=peak)
+        # A sum of a few terms: a matrix product would start BLAS threads inside every worker.
+        height.fill(0)
+        for weight, coefficient in zip(functions, coefficients, strict=True):
+            if weight != 0:
+                height += weight * coefficient
+        np.fmax(peak, height, out=peak)
     is_forest: NDArray[np.bool_] = (peak >= lowest_peak) & (sigma <= largest_sigma)
     return is_forest

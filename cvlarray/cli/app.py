@@ -20,6 +20,7 @@ from cvlarray.config import RunConfig, json_schema, load_config
 from cvlarray.demo import demo_config, write_romania
 from cvlarray.errors import CvlarrayError
 from cvlarray.pipeline import Stage, make_plan, read_status, run_pipeline, search_again
+from cvlarray.simulate.command import simulate
 from cvlarray.store.workspace import Workspace
 
 app = typer.Typer(
@@ -158,6 +159,9 @@ def demo(
     run_stages(settings, first=Stage.SEARCH, last=Stage.REPORT)
     typer.echo(f"report: {Workspace(settings.workspace).report_html}")
     typer.echo(f"wall time: {time.perf_counter() - started:.0f} s")
+
+
+app.command()(simulate)
 
 
 @app.command()

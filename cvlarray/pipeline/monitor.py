@@ -82,7 +82,8 @@ def monitor_tile(
     """Date the changes of a tile and write them."""
     features = read_features(cube, tile, monitoring, config)
     season = read_baseline(baseline, tile, config)
-    forest = is_forest(season)
+    # Asked for twice below, and small.
+    forest = is_forest(season).compute(scheduler="synchronous")
     dates = measure_dates(features, season, forest).compute(scheduler="synchronous")
     detector = Consecutive(config.monitor.threshold_z, config.monitor.consecutive)
     found = monitor(features, season, dates=dates, is_forest=forest, detector=detector)
