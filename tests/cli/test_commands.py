@@ -114,7 +114,8 @@ def test_ctrl_c_says_how_to_go_on(cvlarray, demo_workspace, tmp_path):
     path = tmp_path / "stopped.yaml"
     path.write_text(yaml.safe_dump(settings))
     process = subprocess.Popen(
-        [sys.executable, "-m", "cvlarray.cli", "run", str(path)],
+        # A shell starts background jobs with Ctrl-C ignored, and their children inherit that.
+        ["env", "--default-signal=INT", sys.executable, "-m", "cvlarray.cli", "run", str(path)],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
