@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -23,7 +22,8 @@ from numpy.typing import NDArray
 from benchmarks.line_scenes import FOLDER, mirrored_run
 from benchmarks.line_sides import FOLDER_VARIABLE
 from benchmarks.measure import ONE_THREAD, ROOT, Usage, Worker, compare, run_command
-from benchmarks.registry import Measurement, UnavailableError, measures
+from benchmarks.reference import reference_folder
+from benchmarks.registry import Measurement, measures
 from cvlarray.baseline import fit_baseline
 from cvlarray.demo import write_romania
 from cvlarray.features import feature_cube
@@ -246,10 +246,7 @@ def cuts_covered_held_out() -> Measurement:
 @cache
 def _logging_alarms() -> list[np.datetime64]:
     """Return when changes were confirmed to begin in a real HLS series of 2023-24, one at most."""
-    folder = os.environ.get("CVLARRAY_TEST_DATA")
-    if not folder:
-        raise UnavailableError("CVLARRAY_TEST_DATA doesn't name the folder of reference data")
-    files = sorted(Path(folder, "pyxccd_series").glob("7_logging_hls_w*.csv"))
+    files = sorted(reference_folder("pyxccd_series").glob("7_logging_hls_w*.csv"))
     table = pd.concat(map(pd.read_csv, files)).drop_duplicates("dates").sort_values("dates")
     coords = {"time": pd.to_datetime(table["dates"] - 719_163, unit="D"), "y": [0], "x": [0]}
     values = {"red": table["Red"], "nir": table["NIR"], "clear": table["qa"].isin([0, 1])}

@@ -1,11 +1,15 @@
-"""Measurements register under the name of their target."""
+"""Measurements register under the name of their target.
+
+Those of a group live in `benchmarks/<group>.py`, or beside it in `benchmarks/<group>_<part>.py`.
+"""
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ def measures(name: str) -> Callable[[Measure], Measure]:
     """Register a function as the measurement of target ``name`` of its module's group."""
 
     def register(function: Measure) -> Measure:
-        group = function.__module__.rpartition(".")[2]
+        group = _group_of(function.__module__.rpartition(".")[2])
         if MEASURES.setdefault(f"{group}/{name}", function) is not function:
             raise ValueError(f"{group}/{name} has two measurements")
         return function
@@ -45,9 +49,13 @@ def measures(name: str) -> Callable[[Measure], Measure]:
 
 
 def discover(groups: Iterable[str]) -> dict[str, Measure]:
-    """Import the module of each group, where there is one, and return all measurements."""
-    for group in groups:
-        module = f"benchmarks.{group}"
-        if importlib.util.find_spec(module):
-            importlib.import_module(module)
+    """Import the modules of each group and return all measurements."""
+    wanted = set(groups)
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        if _group_of(module.name) in wanted:
+            importlib.import_module(f"benchmarks.{module.name}")
     return MEASURES
+
+
+def _group_of(module: str) -> str:
+    return module.partition("_")[0]
