@@ -107,6 +107,12 @@ def test_history_limits_dates_and_trend(features):
     assert baseline.attrs["time_span_days"] == np.diff(days)[0]
 
 
+def test_history_of_whole_years_reaches_to_their_ends(features):
+    years = fit_baseline(features, history=slice("2016", "2017"))
+    days = fit_baseline(features, history=slice("2016-01-01", "2017-12-31"))
+    xr.testing.assert_identical(years, days)
+
+
 def test_prediction_fits_the_observations(features):
     expected = predict(fit_baseline(features), features["time"])
     off = (features - expected).where(features != NODATA_DN)

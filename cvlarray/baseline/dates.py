@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -26,11 +28,18 @@ def history_axis(days: NDArray[np.int64], history: slice | None) -> TimeAxis:
     if days.size < 2:
         raise ValueError(f"a history needs at least two dates, got {days.size}")
     bounds = (None, None) if history is None else (history.start, history.stop)
-    first, last = (
-        default if bound is None else _to_days(pd.Timestamp(bound).to_datetime64())
-        for bound, default in zip(bounds, (days.min(), days.max()), strict=True)
-    )
+    first = days.min() if bounds[0] is None else _to_days(_period(bounds[0])[0])
+    last = days.max() if bounds[1] is None else _to_days(_period(bounds[1])[1])
     return TimeAxis.over(float(first), float(last))
+
+
+def _period(bound: Any) -> tuple[np.datetime64, np.datetime64]:
+    """Return first and last moment of what a bound names: "2018" is a whole year in a slice."""
+    if isinstance(bound, str):
+        period = pd.Period(bound)
+        return period.start_time.to_datetime64(), period.end_time.to_datetime64()
+    moment = pd.Timestamp(bound).to_datetime64()
+    return moment, moment
 
 
 def _to_days(dates: NDArray[np.datetime64] | np.datetime64) -> NDArray[np.int64]:
