@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 import xarray as xr
 
-from cvlarray.kernels.indices import clear_band, normalised_difference
+from cvlarray.kernels.indices import clear_band, normalised_difference, scale_power
 from cvlarray.names import NODATA_DN
 
 
@@ -49,7 +49,14 @@ FEATURES = {
     "swir16": Feature(("swir16",), RISES, 100, "short-wave infrared reflectance, 1.6 µm"),
     "swir22": Feature(("swir22",), RISES, 100, "short-wave infrared reflectance, 2.2 µm"),
 }
-"""Every feature by name. ``red_swir`` shows wet ground, mines and ponds; not dry slash."""
+"""Every optical feature by name. ``red_swir`` shows wet ground, mines and ponds; not dry slash."""
+
+RADAR_FEATURES = {
+    "vh": Feature(("vh",), FALLS, 25, "VH backscatter, gamma0, linear power"),
+    "vv": Feature(("vv",), FALLS, 25, "VV backscatter, gamma0, linear power"),
+}
+"""Those of Sentinel-1 RTC; hand them on as ``definitions``. Average pixels in power against speckle
+first, as ``cube.coarsen(y=3, x=3).mean()`` does. One series is one relative orbit."""
 
 STAND_INS = {"nir": "nir08"}
 """Band that serves where the first is missing: the narrow near infrared at 20 m."""
@@ -86,7 +93,8 @@ def feature_cube(
     Parameters
     ----------
     cube
-        Bands (time, y, x), int16 of reflectance × 10,000, -32768 missing; NumPy or dask.
+        Bands (time, y, x), NumPy or dask: int16 of reflectance × 10,000, -32768 missing, or float32
+        of backscatter in linear power, NaN or 0 missing.
     is_clear
         Boolean (time, y, x).
     features
@@ -103,7 +111,7 @@ def feature_cube(
     ValueError
         If no feature is asked for, one is unknown, or a band isn't in the cube.
     TypeError
-        If a band isn't int16.
+        If a band is neither int16 nor float32.
     """
     if not features:
         raise ValueError(f"features must name at least one of {', '.join(definitions)}")
@@ -119,12 +127,7 @@ def _layer(cube: xr.Dataset, is_clear: xr.DataArray, feature: Feature) -> xr.Dat
     bands = [
         cube[_available(band, [str(name) for name in cube.data_vars])] for band in feature.bands
     ]
-    for band in bands:
-        if band.dtype != np.int16:
-            raise TypeError(
-                f"{band.name} must be int16 of reflectance × 10,000, got {band.dtype}; "
-                "open the cube mask_and_scale=False"
-            )
+    bands = [band if band.dtype == np.int16 else _scaled_power(band) for band in bands]
     compute = clear_band if len(bands) == 1 else normalised_difference
     layer: xr.DataArray = xr.apply_ufunc(
         compute, *bands, is_clear, dask="parallelized", output_dtypes=[np.int16], join="exact"
@@ -132,6 +135,19 @@ def _layer(cube: xr.Dataset, is_clear: xr.DataArray, feature: Feature) -> xr.Dat
     # Of the bands' attributes only the one that leads to the CRS is true of the feature.
     kept = {key: value for key, value in bands[0].attrs.items() if key == "grid_mapping"}
     return layer.drop_attrs(deep=False).assign_attrs(kept)
+
+
+def _scaled_power(band: xr.DataArray) -> xr.DataArray:
+    """Return backscatter × 10,000 as int16."""
+    if band.dtype != np.float32 or str(band.name) not in RADAR_FEATURES:
+        raise TypeError(
+            f"{band.name} must be int16 of reflectance × 10,000, got {band.dtype}; "
+            "open the cube mask_and_scale=False"
+        )
+    scaled: xr.DataArray = xr.apply_ufunc(
+        scale_power, band, dask="parallelized", output_dtypes=[np.int16], keep_attrs=True
+    )
+    return scaled
 
 
 def _available(band: str, available: Collection[str]) -> str:

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from cvlarray.features import FEATURES, bands_of, feature_cube
+from cvlarray.features import FEATURES, RADAR_FEATURES, bands_of, feature_cube
 
 NODATA = -32_768
 
@@ -94,3 +94,14 @@ def test_missing_band(cube, clear):
 def test_scaled_cube(cube, clear):
     with pytest.raises(TypeError, match=r"nir must be int16 .* open the cube mask_and_scale=False"):
         feature_cube(cube / 1e4, clear, ["ndvi"])
+
+
+def test_backscatter_falls_with_the_forest():
+    # Gamma0 of closed forest, and 2 dB less: what a clearing leaves (Silva et al. 2022).
+    power = np.array([[[0.0468, 0.0468 / 10**0.2]]], np.float32)
+    cube = xr.Dataset({"vh": (("time", "y", "x"), power)}).chunk()
+    clear = cube["vh"].notnull()
+    features = feature_cube(cube, clear, ["vh"], definitions=RADAR_FEATURES)
+    assert features.dtype == np.int16
+    assert features.values.ravel().tolist() == [468, 295]
+    assert RADAR_FEATURES["vh"].direction == -1

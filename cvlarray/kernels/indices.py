@@ -44,6 +44,23 @@ def clear_band(band: NDArray[np.int16], is_clear: NDArray[np.bool_]) -> NDArray[
     return np.where(is_clear, band, NODATA)
 
 
+def scale_power(power: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Return backscatter × 10,000, within int16.
+
+    Parameters
+    ----------
+    power
+        Linear power; NaN is missing, and so is what isn't positive, as beyond a scene's border.
+
+    Returns
+    -------
+    int16 of the same shape, at least 1; -32768 where missing.
+    """
+    is_seen = power > 0
+    scaled = np.rint(np.where(is_seen, power, 0) * INDEX_SCALE)
+    return np.where(is_seen, np.clip(scaled, 1, 32_767), NODATA).astype(np.int16)
+
+
 @jit
 def _normalised_difference(
     first: NDArray[np.int16],

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from cvlarray.kernels.indices import NODATA, clear_band, normalised_difference
+from cvlarray.kernels.indices import NODATA, clear_band, normalised_difference, scale_power
 
 BANDS = npst.arrays(np.int16, 50, elements=st.integers(-32_768, 32_767))
 CLEAR = npst.arrays(np.bool_, 50)
@@ -38,3 +38,9 @@ def test_views_are_read_in_their_own_order():
 def test_band_is_masked():
     band = np.array([5, NODATA, 7], np.int16)
     assert clear_band(band, np.array([True, True, False])).tolist() == [5, NODATA, NODATA]
+
+
+def test_power_is_scaled_and_what_is_no_power_is_missing():
+    power = np.array([0.0468, 4.0, 1e-6, 0.0, -0.01, np.nan, np.inf], np.float32)
+    assert scale_power(power).tolist() == [468, 32_767, 1, NODATA, NODATA, NODATA, 32_767]
+    assert scale_power(power).dtype == np.int16
