@@ -37,3 +37,11 @@ class UnitError(CvlarrayError):
 
 class MissingExtraError(CvlarrayError, ImportError):
     """An optional package isn't installed; the message names the extra that brings it."""
+
+
+class PackageError(CvlarrayError):
+    """An alert's package can't be read, or what seals one can't be used."""
+
+
+class DeliveryError(CvlarrayError):
+    """Alerts can't be delivered as configured: a secret is missing, an outbox can't be used."""

@@ -108,7 +108,7 @@ def test_core_dependencies_agree() -> None:
 
 
 @pytest.mark.parametrize(
-    ("feature", "extras"), [("test", ["demo", "postgis", "stackstac"]), ("lint", [])]
+    ("feature", "extras"), [("test", ["demo", "evidence", "postgis", "stackstac"]), ("lint", [])]
 )
 def test_feature_has_its_group_and_extras(feature: str, extras: list[str]) -> None:
     lines = [*PYPROJECT["dependency-groups"][feature]]

@@ -15,6 +15,8 @@ from rich.text import Text
 
 from cvlarray.cli.display import run_display
 from cvlarray.cli.tables import plan_table, status_table
+from cvlarray.cli.verify import HELP as VERIFY_HELP
+from cvlarray.cli.verify import verify
 from cvlarray.cluster import executor
 from cvlarray.config import RunConfig, json_schema, load_config
 from cvlarray.demo import demo_config, write_romania
@@ -162,6 +164,7 @@ def demo(
 
 
 app.command()(simulate)
+app.command(help=VERIFY_HELP)(verify)
 
 
 @app.command()
