@@ -10,6 +10,9 @@ UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 UV_SYSTEM_CERTS ?= $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),true,false)
 export UV_FIND_LINKS UV_SYSTEM_CERTS
 
+# Where Python may not keep what it compiles, each of the tests' many processes compiles it all anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench schema lock clean
 

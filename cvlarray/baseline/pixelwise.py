@@ -92,6 +92,6 @@ def _whole(array: xr.DataArray) -> Any:
     """Return an input's data, in one chunk along every dim but y and x."""
     if array.chunks is None:
         return array.data
-    return array.data.rechunk(
-        {axis: -1 for axis, dim in enumerate(array.dims) if dim not in {"y", "x"}}
-    )
+    joined = {axis: -1 for axis, dim in enumerate(array.dims) if dim not in {"y", "x"}}
+    # Named, because to choose a method Dask would load `distributed` first.
+    return array.data.rechunk(joined, method="tasks")

@@ -10,7 +10,6 @@ from pathlib import Path
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from cvlarray.catalog.api import ItemApi
 from cvlarray.catalog.geoparquet import GeoparquetFile, sort_key, to_item
 from cvlarray.catalog.query import ItemSource, Query, RawItem, Rejected, SearchResult
 from cvlarray.catalog.static import StaticCatalog
@@ -75,6 +74,8 @@ def open_source(source: str | Path) -> ItemSource:
         If it is missing or can't be read.
     """
     if str(source).startswith(("http://", "https://")):
+        from cvlarray.catalog.api import ItemApi  # noqa: PLC0415 (loads an HTTP client)
+
         return ItemApi(str(source))
     path = Path(source)
     if path.is_dir():

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from cvlarray.kernels.accelerate import jit
 from cvlarray.kernels.recursive import recursive_residuals
@@ -35,6 +34,8 @@ def recursive_cusum_critical_value(significance: float) -> float:
     """
     if not 0 < significance < 1:
         raise ValueError(f"significance must be a probability between 0 and 1, got {significance}")
+    from scipy.optimize import brentq  # noqa: PLC0415 (a third of a second, for this alone)
+
     return float(brentq(lambda x: _crossing_probability(x) - significance, 0.3, 20))
 
 
@@ -114,8 +115,8 @@ def _crossing_probability(x: float) -> float:
     return float(
         2
         * (
-            norm.sf(3 * x)
-            + np.exp(-4 * x**2) * (norm.cdf(x) + norm.cdf(5 * x) - 1)
-            - np.exp(-16 * x**2) * norm.sf(x)
+            ndtr(-3 * x)
+            + np.exp(-4 * x**2) * (ndtr(x) + ndtr(5 * x) - 1)
+            - np.exp(-16 * x**2) * ndtr(-x)
         )
     )

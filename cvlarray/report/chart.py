@@ -7,13 +7,13 @@ labels in HTML over it. So it stays crisp, and its text readable, from a phone t
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
 
 WIDTH = 1000.0
 HEIGHT = 300.0
@@ -80,11 +80,18 @@ def value_scale(values: npt.ArrayLike, *, margin: float = 0.06) -> Scale:
 
 def value_ticks(scale: Scale, count: int = 4) -> list[Tick]:
     """Return ticks at round values inside the scale."""
-    values = MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]).tick_values(scale.low, scale.high)
-    step = float(values[1] - values[0])
+    step = _round_step((scale.high - scale.low) / count)
     decimals = next((n for n in range(6) if round(step, n) == round(step, 9)), 6)
-    inside = [v for v in values if scale.low <= v <= scale.high]
-    return [Tick(scale.percent(v), f"{v:,.{decimals}f}".replace("-", "−")) for v in inside]
+    first, last = math.ceil(scale.low / step), math.floor(scale.high / step)
+    values = [number * step for number in range(first, last + 1)]
+    return [Tick(scale.percent(v), f"{v:,.{decimals}f}".replace("-", "−")) for v in values]
+
+
+def _round_step(at_least: float) -> float:
+    """Return the smallest of 1, 2, 2.5, 5, 10, 20, ... that isn't below ``at_least``."""
+    power = 10.0 ** math.floor(math.log10(at_least))
+    steps = (step * power for step in (1, 2, 2.5, 5))
+    return next((step for step in steps if step >= at_least), 10 * power)
 
 
 def date_ticks(start: dt.date, end: dt.date) -> list[Tick]:

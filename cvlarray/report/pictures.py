@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib import image
+from PIL import Image
 
 RgbArray = npt.NDArray[np.uint8]
 
@@ -21,18 +20,15 @@ CHIP_PX = 256
 
 def png_bytes(pixels: RgbArray) -> bytes:
     """Encode (y, x, 3) or (y, x, 4) uint8 as PNG."""
-    # Without its name and address in every picture, the same pixels give the same bytes.
-    return _encode(pixels, format="png", metadata={"Software": None})
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 def jpeg_bytes(rgb: RgbArray, quality: int = 82) -> bytes:
     """Encode (y, x, 3) uint8 as JPEG."""
-    return _encode(rgb, format="jpeg", pil_kwargs={"quality": quality, "optimize": True})
-
-
-def _encode(pixels: RgbArray, **options: Any) -> bytes:
     file = io.BytesIO()
-    image.imsave(file, np.ascontiguousarray(pixels), **options)
+    Image.fromarray(rgb).save(file, "JPEG", quality=quality, optimize=True)
     return file.getvalue()
 
 
@@ -73,6 +69,6 @@ def chip_uri(png: bytes) -> str:
         raise ValueError(f"a chip must be a PNG file, got bytes that begin {png[:8]!r}")
     if len(png) <= CHIP_BYTES:
         return data_uri(png)
-    pixels = np.atleast_3d(image.imread(io.BytesIO(png), format="png"))[..., :3]
-    rgb = np.broadcast_to((pixels * 255).round().astype(np.uint8), (*pixels.shape[:2], 3))
+    with Image.open(io.BytesIO(png)) as picture:
+        rgb = np.asarray(picture.convert("RGB"))
     return data_uri(jpeg_bytes(shrink(rgb, CHIP_PX)))

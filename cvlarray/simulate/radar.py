@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,6 @@ from cvlarray.simulate.weather import weather_of
 
 LOOKS = 4.4
 """Equivalent number of looks of Sentinel-1's ground-range product."""
-_GAMMA_QUANTILES = np.asarray(gammaincinv(LOOKS, MIDDLES) / LOOKS, np.float32)
 _SHADOW_DB, _BRIGHT_DB = 4.0, 2.0
 """What the edge of a forest takes from the ground behind it, and adds to its own front (assumed,
 after Bouvet et al., Remote Sensing 10, 2018, doi:10.3390/rs10081250, who find clearings by it)."""
@@ -90,8 +90,14 @@ def view_sentinel1(
 def _speckle(key: NDArray[np.uint32], pixels: Pixels) -> NDArray[np.float32]:
     """Return gamma distributed factors of mean 1."""
     factors = np.empty(pixels.shape, np.float32)
-    random_field(pixels.row0, pixels.col0, key, _GAMMA_QUANTILES, factors)
+    random_field(pixels.row0, pixels.col0, key, _gamma_quantiles(), factors)
     return factors
+
+
+@cache
+def _gamma_quantiles() -> NDArray[np.float32]:
+    """Return the quantiles of the speckle of `LOOKS` looks; they take a fifth of a second."""
+    return np.asarray(gammaincinv(LOOKS, MIDDLES) / LOOKS, np.float32)
 
 
 def _edges_db(canopy: NDArray[np.float32], orbit_state: OrbitState) -> NDArray[np.float32]:

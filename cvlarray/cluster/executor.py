@@ -1,0 +1,72 @@
+"""What a run needs of workers, and the two kinds that this process has itself."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class Future(Protocol):
+    """A unit under way, as concurrent.futures and Dask have it."""
+
+    def result(self) -> Any:
+        """Return what the unit returned, or raise what it raised."""
+
+
+class Executor(Protocol):
+    """What the pipeline needs of a cluster."""
+
+    @property
+    def n_slots(self) -> int:
+        """Units that run at the same time."""
+
+    @property
+    def dashboard_link(self) -> str | None:
+        """Address of the Dask dashboard, None without one."""
+
+    def submit(self, work: Callable[[], Any], *, key: str) -> Future:
+        """Start ``work``; ``key`` names it on the dashboard, up to its first dash."""
+
+    def wait_any(self, futures: Sequence[Future]) -> list[Future]:
+        """Block until at least one of ``futures`` has ended; return those that have."""
+
+
+@dataclass
+class InlineExecutor:
+    """The calling thread: for stages that are one unit."""
+
+    n_slots: int = 1
+    dashboard_link: str | None = None
+
+    def submit(self, work: Callable[[], Any], *, key: str) -> Future:  # noqa: ARG002 (protocol)
+        """Do ``work`` at once."""
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        try:
+            future.set_result(work())
+        except Exception as error:  # noqa: BLE001 (raised again by result())
+            future.set_exception(error)
+        return future
+
+    def wait_any(self, futures: Sequence[Future]) -> list[Future]:
+        """Return all: they have ended."""
+        return list(futures)
+
+
+@dataclass
+class ThreadExecutor:
+    """Threads of this process: no dashboard, nothing to start, nothing to lose."""
+
+    pool: concurrent.futures.ThreadPoolExecutor
+    n_slots: int
+    dashboard_link: str | None = None
+
+    def submit(self, work: Callable[[], Any], *, key: str) -> Future:  # noqa: ARG002 (protocol)
+        """Start ``work`` in a thread."""
+        return self.pool.submit(work)
+
+    def wait_any(self, futures: Sequence[Any]) -> list[Future]:
+        """Block until at least one has ended."""
+        done, _ = concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED)
+        return [future for future in futures if future in done]
