@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import shapely
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from cvlarray.alerts.candidates import Candidates, find_candidates, group_changes
 from cvlarray.alerts.identity import event_id
+from cvlarray.alerts.shapes import geographic, label_polygons
 from cvlarray.names import NO_DATE
-from cvlarray.vectorize import (
-    Connectivity,
-    area_m2,
-    area_uncertainty_m2,
-    patch_polygons,
-    raster_geobox,
-    regular_chunks,
-    split_touching,
-    trace_patches,
-)
+from cvlarray.vectorize import Connectivity, area_m2, area_uncertainty_m2, raster_geobox
 
 __all__ = ["ALERT_DTYPES", "UNASSIGNED", "build_alerts"]
 
@@ -47,11 +36,6 @@ ALERT_DTYPES = {
 
 UNASSIGNED = "unassigned"
 """Priority of an alert that hasn't been held against any layer yet."""
-
-DEGREE_DECIMALS = 7
-"""Coordinates are kept to 1e-7 degrees, about a centimetre."""
-
-BLOCK_PX = 2048
 
 KeyArray = npt.NDArray[np.int64]
 
@@ -82,8 +66,8 @@ def build_alerts(
     connectivity
         4: pixels that share an edge are one change. 8: those that share a corner, too.
     max_gap_days
-        Connected pixels are different alerts if no pixel of theirs was flagged for longer than
-        this; see `cvlarray.alerts.candidates.group_changes`.
+        Neighbours flagged for the first time further apart don't belong together; see
+        `cvlarray.alerts.candidates.group_changes`.
     class_name
         Class of all alerts.
     sensor
@@ -106,7 +90,9 @@ def build_alerts(
     candidates = find_candidates(detections, min_confidence=min_confidence)
     geobox = raster_geobox(detections["first_flagged"])
     changes = group_changes(candidates, connectivity=connectivity, max_gap_days=max_gap_days)
-    geometry = _polygons(candidates, changes, geobox, connectivity)
+    geometry = label_polygons(
+        candidates.row, candidates.col, changes, geobox, connectivity=connectivity
+    )
     alerts = _describe(candidates, changes, geobox)
     alerts["area_m2"] = area_m2(geometry)
     pixel_m = float(np.sqrt(abs(geobox.affine.determinant)))
@@ -115,37 +101,11 @@ def build_alerts(
     )
     alerts = alerts.assign(**{"class": class_name, "sensor": sensor, "priority": UNASSIGNED})
     table = gpd.GeoDataFrame(
-        alerts[list(ALERT_DTYPES)].astype(ALERT_DTYPES), geometry=_geographic(geometry)
+        alerts[list(ALERT_DTYPES)].astype(ALERT_DTYPES), geometry=geographic(geometry)
     )
     table = table.round({"confidence": 4, "area_m2": 1, "area_uncertainty_m2": 1, "magnitude": 3})
     large = table[table["area_m2"] >= min_area_m2]
     return large.sort_values(["first_detected", "event_id"], ignore_index=True)
-
-
-def _polygons(
-    candidates: Candidates, changes: KeyArray, geobox: GeoBox, connectivity: Connectivity
-) -> gpd.GeoSeries:
-    """Return the polygon of each change on the grid, in the order of their labels."""
-    traced = trace_patches(
-        partial(_paint, candidates, changes),
-        regular_chunks(geobox.shape.yx, BLOCK_PX),
-        connectivity=connectivity,
-    )
-    geometry = np.empty(int(changes.max(initial=-1)) + 1, object)
-    for patches in traced:
-        polygons = patch_polygons(patches, geobox.affine)
-        geometry[patches.values - 1] = split_touching(polygons) if connectivity == 8 else polygons
-    return gpd.GeoSeries(geometry, crs=geobox.crs)
-
-
-def _paint(candidates: Candidates, changes: KeyArray, y: slice, x: slice) -> npt.NDArray[np.int32]:
-    """Return a block of the grid with 1 + the label of each change, 0 elsewhere."""
-    pixels = np.zeros((y.stop - y.start, x.stop - x.start), np.int32)
-    first, last = np.searchsorted(candidates.row, (y.start, y.stop))
-    row, col = candidates.row[first:last] - y.start, candidates.col[first:last] - x.start
-    inside = (col >= 0) & (col < pixels.shape[1])
-    pixels[row[inside], col[inside]] = changes[first:last][inside] + 1
-    return pixels
 
 
 def _describe(candidates: Candidates, changes: KeyArray, geobox: GeoBox) -> pd.DataFrame:
@@ -173,14 +133,3 @@ def _describe(candidates: Candidates, changes: KeyArray, geobox: GeoBox) -> pd.D
         )
     ]
     return alerts.reset_index(drop=True)
-
-
-def _geographic(geometry: gpd.GeoSeries) -> gpd.GeoSeries:
-    """Return polygons in EPSG:4326, rounded, and valid."""
-    degrees = geometry.to_crs(4326)
-    rounded = shapely.transform(degrees.to_numpy(), lambda c: np.round(c, DEGREE_DECIMALS))
-    invalid = ~shapely.is_valid(rounded)
-    rounded[invalid] = shapely.set_precision(
-        shapely.make_valid(rounded[invalid]), 10.0**-DEGREE_DECIMALS
-    )
-    return gpd.GeoSeries(shapely.orient_polygons(rounded), crs=4326)

@@ -112,10 +112,9 @@ def group_changes(
 ) -> KeyArray:
     """Say which candidates are one change.
 
-    Connected pixels are sorted by the date first flagged and separated where more than
-    ``max_gap_days`` lie between one date and the next: clearings of different campaigns that share
-    a border stay apart, one that goes on without a pause stays whole. What is then connected within
-    one of these groups of dates is one change.
+    Neighbours are one change if no more than ``max_gap_days`` lie between the dates on which they
+    were first flagged: clearings of different campaigns that share a border stay apart, one that
+    goes on without a pause stays whole.
 
     Parameters
     ----------
@@ -124,19 +123,11 @@ def group_changes(
     connectivity
         4 or 8.
     max_gap_days
-        Longest pause within a change [days].
+        Longest pause between neighbours [days].
 
     Returns
     -------
     (n,) labels 0, 1, ..., in the order of each change's first pixel.
     """
-    is_eight = connectivity == 8
     days = candidates.first_flagged.astype(np.int64)
-    together = np.zeros(days.size, np.int64)
-    patches = label_pixels(candidates.row, candidates.col, together, is_eight)
-    order = np.lexsort((days, patches))
-    is_pause = np.diff(days[order], prepend=0) > max_gap_days
-    is_next_patch = np.diff(patches[order], prepend=-1) != 0
-    campaigns = np.empty(days.size, np.int64)
-    campaigns[order] = np.cumsum(is_pause | is_next_patch)
-    return label_pixels(candidates.row, candidates.col, campaigns, is_eight)
+    return label_pixels(candidates.row, candidates.col, days, max_gap_days, connectivity == 8)

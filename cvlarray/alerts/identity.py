@@ -15,7 +15,13 @@ _DIGEST_BYTES = 10
 """80 bits, 16 letters: two of a million alerts of one day share them with probability 10⁻¹²."""
 
 
-def event_id(geobox: GeoBox, row: int, col: int, first_flagged: np.datetime64) -> str:
+def event_id(
+    geobox: GeoBox,
+    row: int,
+    col: int,
+    first_flagged: np.datetime64,
+    split_on: np.datetime64 | None = None,
+) -> str:
     """Name a change by the pixel in which it was first seen, and when.
 
     The pixel is counted from the origin of the CRS, so that the name depends neither on the region
@@ -30,6 +36,8 @@ def event_id(geobox: GeoBox, row: int, col: int, first_flagged: np.datetime64) -
         The pixel on it.
     first_flagged
         Its date.
+    split_on
+        Date on which it came off another change, whose name may have been made of this pixel.
 
     Returns
     -------
@@ -42,5 +50,6 @@ def event_id(geobox: GeoBox, row: int, col: int, first_flagged: np.datetime64) -
     day = np.datetime_as_string(first_flagged, unit="D")
     place = geobox.crs.epsg or geobox.crs.to_wkt() if geobox.crs else ""
     text = f"{place}/{width:g}/{math.floor(x / width)}/{math.floor(y / height)}/{day}"
+    text += "" if split_on is None else f"/{np.datetime_as_string(split_on, unit='D')}"
     digest = hashlib.sha256(text.encode()).digest()[:_DIGEST_BYTES]
     return f"{day.replace('-', '')}-{base64.b32encode(digest).decode().lower()}"

@@ -14,17 +14,21 @@ KeyArray = npt.NDArray[np.int64]
 
 
 @jit
-def label_pixels(rows: IntArray, cols: IntArray, groups: KeyArray, is_eight: bool) -> KeyArray:
-    """Label the connected components of pixels of the same group.
+def label_pixels(
+    rows: IntArray, cols: IntArray, values: KeyArray, max_step: int, is_eight: bool
+) -> KeyArray:
+    """Label the connected components of pixels whose values differ little from neighbour to next.
 
     Parameters
     ----------
     rows, cols
         (n,) places of the pixels, ordered by row and then column, each once.
-    groups
-        (n,) pixels of different groups aren't connected.
+    values
+        (n,) such as dates.
+    max_step
+        Neighbours whose values differ by more aren't connected to each other; 0: only equal ones.
     is_eight
-        Whether pixels that touch in a corner are connected.
+        Whether pixels that touch in a corner are neighbours.
 
     Returns
     -------
@@ -36,12 +40,12 @@ def label_pixels(rows: IntArray, cols: IntArray, groups: KeyArray, is_eight: boo
     for pixel in range(len(rows)):
         row, col = rows[pixel], cols[pixel]
         if pixel > 0 and rows[pixel - 1] == row and cols[pixel - 1] == col - 1:
-            _unite(parent, groups, pixel - 1, pixel)
+            _unite(parent, values, max_step, pixel - 1, pixel)
         while rows[above] < row - 1 or (rows[above] == row - 1 and cols[above] < col - reach):
             above += 1
         other = above
         while other < pixel and rows[other] == row - 1 and cols[other] <= col + reach:
-            _unite(parent, groups, other, pixel)
+            _unite(parent, values, max_step, other, pixel)
             other += 1
     labels = np.empty(len(rows), np.int64)
     n_labels = 0
@@ -56,9 +60,9 @@ def label_pixels(rows: IntArray, cols: IntArray, groups: KeyArray, is_eight: boo
 
 
 @jit
-def _unite(parent: KeyArray, groups: KeyArray, one: int, other: int) -> None:
-    """Make two pixels' components one, if they are of one group; the first pixel stands for it."""
-    if groups[one] != groups[other]:
+def _unite(parent: KeyArray, values: KeyArray, max_step: int, one: int, other: int) -> None:
+    """Make two pixels' components one, if their values allow; the first pixel stands for it."""
+    if abs(values[one] - values[other]) > max_step:
         return
     one, other = _find(parent, one), _find(parent, other)
     if one < other:

@@ -128,7 +128,7 @@ def _describe(
             log_odds += log_likelihood_ratio(value)
             highest = max(highest, log_odds)
             if value > threshold:
-                _insert(flagged, n_flagged, value)
+                insert_sorted(flagged, n_flagged, value)
                 n_flagged += 1
         evidence.n_flagged[p] = n_flagged
         if n_flagged:
@@ -138,7 +138,7 @@ def _describe(
 
 
 @jit_inline
-def _insert(values: NDArray[np.float32], n: int, value: np.float32) -> None:
+def insert_sorted(values: NDArray[np.float32], n: int, value: np.float32) -> None:
     """Put a value into its place among ``n`` increasing ones."""
     i = n
     while i > 0 and values[i - 1] > value:
