@@ -115,9 +115,12 @@ QUALITY = Variable(
     },
 )
 
+TILE = "tile"
+"""Dimension of what is known of a tile as a whole."""
+
 MASKED_SHARE = Variable(
     "masked_share",
-    ("time", "tile"),
+    ("time", TILE),
     "float32",
     np.float32("nan"),
     {
@@ -128,11 +131,13 @@ MASKED_SHARE = Variable(
 )
 NEEDS_SAR = Variable(
     "needs_sar",
-    ("time", "tile"),
+    ("time", TILE),
     "bool",
     None,
     {"long_name": "too much of the tile is masked on the date, look at it with SAR", "units": "1"},
 )
+
+COVERAGE_VARIABLES = (MASKED_SHARE, NEEDS_SAR)
 
 COEFFICIENTS = Variable(
     "coefficients",

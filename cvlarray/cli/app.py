@@ -14,14 +14,21 @@ from rich.console import Console
 from rich.text import Text
 
 from cvlarray.cli.display import run_display
-from cvlarray.cli.tables import plan_table, status_table
+from cvlarray.cli.tables import coverage_table, plan_table, status_table
 from cvlarray.cli.verify import HELP as VERIFY_HELP
 from cvlarray.cli.verify import verify
 from cvlarray.cluster import executor
 from cvlarray.config import RunConfig, json_schema, load_config
 from cvlarray.demo import demo_config, write_romania
 from cvlarray.errors import CvlarrayError
-from cvlarray.pipeline import Stage, make_plan, read_status, run_pipeline, search_again
+from cvlarray.pipeline import (
+    Stage,
+    make_plan,
+    read_status,
+    run_pipeline,
+    search_again,
+    write_coverage,
+)
 from cvlarray.simulate.command import simulate
 from cvlarray.store.workspace import Workspace
 
@@ -117,6 +124,15 @@ def status(
         typer.echo(json.dumps([summary.to_dict() for summary in summaries], indent=2))
     else:
         console.print(status_table(summaries))
+
+
+@app.command()
+def coverage(config: ConfigPath, workspace: WorkspaceOption = None) -> None:
+    """Write how much was seen clear by ten days and by month: tables and a picture."""
+    months, written = write_coverage(Workspace(read_config(config, workspace, None).workspace))
+    console.print(coverage_table(months))
+    for path in written:
+        typer.echo(path)
 
 
 def _stage_command(stage: Stage, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
 from rich.table import Table
 
 from cvlarray.pipeline import Plan, StageStatus
@@ -45,6 +46,19 @@ def status_table(stages: Sequence[StageStatus]) -> Table:
             in_units(stage.n_bytes_written),
             f"{stage.last_written:%Y-%m-%d %H:%M:%S}" if stage.last_written else "–",
         )
+    return table
+
+
+def coverage_table(months: pd.DataFrame) -> Table:
+    """Return how much was seen, a row a month."""
+    table = Table(title="Seen by month", title_justify="left")
+    table.add_column("month", style="bold")
+    for heading in ("dates", "clear", "clear looks at a tile", "tiles clear once or more"):
+        table.add_column(heading, justify="right")
+    for start, row in months.iterrows():
+        shares = (row["clear_share"], row["clear_tile_dates"], row["clear_tiles"])
+        texts = ("–" if pd.isna(share) else f"{share:.0%}" for share in shares)
+        table.add_row(f"{start:%Y-%m}", f"{row['n_dates']:.0f}", *texts)
     return table
 
 

@@ -12,31 +12,59 @@ from cvlarray.config.section import Section
 from cvlarray.config.words import OneOf
 from cvlarray.features import FEATURES
 from cvlarray.kernels.detectors import Consecutive
-from cvlarray.masking import CLEAR_SCL_CLASSES
-from cvlarray.names import SCL
+from cvlarray.masking import MAX_MASKED_SHARE, OBSCURING
+from cvlarray.masking.shape import MAX_RADIUS_PX
+from cvlarray.names import QualityFlag
 
-SCL_VALUES = dict(zip(SCL.attrs["flag_meanings"].split(), SCL.attrs["flag_values"], strict=True))
-"""Sentinel-2's scene classes by name."""
+FLAG_NAMES = tuple(str(flag.name).lower() for flag in QualityFlag if flag is not QualityFlag.FILL)
+"""Reasons for which a pixel may be unfit, but for having no observation at all."""
 
-SclClass = Annotated[str, OneOf(name for name, value in SCL_VALUES.items() if value)]
+FlagName = Annotated[str, OneOf(FLAG_NAMES)]
 FeatureName = Annotated[str, OneOf(FEATURES)]
 
 
 class MaskingConfig(Section):
     """Which observations count as clear."""
 
-    clear_classes: tuple[SclClass, ...] = Field(
-        default=tuple(name for name, value in SCL_VALUES.items() if value in CLEAR_SCL_CLASSES),
+    provider: Literal["native", "fmask", "both"] = Field(
+        default="native",
+        description="Whose mask: native (the sensor's own: SCL, QA_PIXEL, UDM2), fmask (from those "
+        "of the bands blue, green, red, nir or nir08, swir16 and swir22 that the cube has, tile by "
+        "tile), or both (what either says).",
+    )
+    obscuring: tuple[FlagName, ...] = Field(
+        default=tuple(name for name in FLAG_NAMES if QualityFlag[name.upper()] in OBSCURING),
         min_length=1,
-        description="SCL classes that count as clear, by name: "
-        + ", ".join(f"{name} ({value})" for name, value in SCL_VALUES.items() if value)
-        + ".",
+        description="Flags that make a pixel not clear, out of " + ", ".join(FLAG_NAMES) + ".",
+    )
+    grow_px: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_RADIUS_PX,
+        description=f"Spread cloud and shadow by this distance, pixels, 0 to {MAX_RADIUS_PX}; each "
+        "tile is then read with as many pixels more around.",
+    )
+    min_object_px: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Drop clouds and shadows of fewer pixels, 1 to 256; read with as many more "
+        "around.",
+    )
+    max_masked_share: float = Field(
+        default=MAX_MASKED_SHARE,
+        ge=0,
+        le=1,
+        description="A tile-date of which more is masked is left to SAR (needs_sar), 0 to 1.",
     )
 
     @property
-    def clear_values(self) -> frozenset[int]:
-        """SCL values of the clear classes."""
-        return frozenset(SCL_VALUES[name] for name in self.clear_classes)
+    def obscuring_flags(self) -> QualityFlag:
+        """What must be absent for a pixel to be clear; no observation always."""
+        flags = QualityFlag.FILL
+        for name in self.obscuring:
+            flags |= QualityFlag[name.upper()]
+        return flags
 
 
 class BaselineConfig(Section):

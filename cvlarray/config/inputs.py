@@ -136,7 +136,8 @@ class CubeConfig(Section):
 
     bands: tuple[BandName, ...] = Field(
         min_length=1,
-        description="Bands to read, by Earth Search's common names, each once; scl for the mask.",
+        description="Bands to keep, by Earth Search's common names, each once; those of the mask "
+        "(scl, qa_pixel) are read anyway, and kept if named here.",
     )
     loader: Literal["direct", "stackstac"] = Field(
         default="direct",

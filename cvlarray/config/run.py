@@ -70,10 +70,11 @@ class RunConfig(Section):
         bands = self.cube.bands
         wanted = [band for name in self.baseline.features for band in FEATURES[name].bands]
         missing = [band for band in wanted if not {band, STAND_INS.get(band)} & set(bands)]
-        missing += ["scl"] if "scl" not in bands else []
         if missing:
-            reason = "for baseline.features and masking"
-            expected = f"{', '.join(dict.fromkeys(missing))} too, {reason}"
+            expected = f"{', '.join(dict.fromkeys(missing))} too, for baseline.features"
+            raise problem("cube.bands", expected, list(bands))
+        if self.masking.provider != "native" and not {"blue", "green", "red"} & set(bands):
+            expected = f"blue, green or red too, for masking.provider = {self.masking.provider}"
             raise problem("cube.bands", expected, list(bands))
 
     def to_yaml(self) -> str:

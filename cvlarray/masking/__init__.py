@@ -14,6 +14,7 @@ from cvlarray.masking.coverage import (
 from cvlarray.masking.flags import OBSCURING, QualityProvider, is_clear_of
 from cvlarray.masking.fmask import FmaskQuality
 from cvlarray.masking.landsat import LandsatQuality
+from cvlarray.masking.native import EitherQuality, native_quality
 from cvlarray.masking.planet import UDM2_BANDS, Udm2Quality
 from cvlarray.masking.scl import CLEAR_SCL_CLASSES, SclQuality, is_clear
 from cvlarray.masking.shape import drop_specks, grow_flags
@@ -23,6 +24,7 @@ __all__ = [
     "MAX_MASKED_SHARE",
     "OBSCURING",
     "UDM2_BANDS",
+    "EitherQuality",
     "FmaskQuality",
     "LandsatQuality",
     "QualityProvider",
@@ -34,5 +36,6 @@ __all__ = [
     "grow_flags",
     "is_clear",
     "is_clear_of",
+    "native_quality",
     "tile_coverage",
 ]

@@ -34,12 +34,10 @@ OCCLUDED = 1 << 11
 
 @dataclass(frozen=True)
 class LandsatQuality:
-    """Quality by the flags of Landsat Collection 2; by QA_RADSAT too where the cube has it."""
+    """Quality by the flags of Landsat Collection 2."""
 
-    @property
-    def bands(self) -> tuple[str, ...]:
-        """The pixel flags; ``qa_radsat`` may be missing."""
-        return ("qa_pixel",)
+    bands: tuple[str, ...] = ("qa_pixel",)
+    """The pixel flags; with ``qa_radsat``, used wherever the cube has it, saturation too."""
 
     def __call__(self, cube: xr.Dataset) -> xr.DataArray:
         """Return uint8 flags (time, y, x); lazy if ``cube`` is.

@@ -1,5 +1,6 @@
 """A run: stages in order, work units, ledger, plan and status."""
 
+from cvlarray.pipeline.coverage import write_coverage
 from cvlarray.pipeline.plan import Plan, make_plan
 from cvlarray.pipeline.run import run_pipeline, search_again
 from cvlarray.pipeline.status import StageStatus, read_status
@@ -13,4 +14,5 @@ __all__ = [
     "read_status",
     "run_pipeline",
     "search_again",
+    "write_coverage",
 ]

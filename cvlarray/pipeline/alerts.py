@@ -6,13 +6,11 @@ from functools import partial
 
 import geopandas as gpd
 import pandas as pd
-import xarray as xr
 
 import cvlarray
 from cvlarray.alerts import build_alerts, chip_files, render_gallery, write_alerts
-from cvlarray.masking import is_clear
-from cvlarray.names import SCL
 from cvlarray.pipeline.context import RunContext
+from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, input_hash, open_raw
 from cvlarray.store.atomic import FileBatch
@@ -53,7 +51,7 @@ def write_pictures(context: RunContext, alerts: gpd.GeoDataFrame) -> gpd.GeoData
     Pictures of alerts that an earlier run had and this one hasn't are removed.
     """
     cube = open_raw(context.workspace.cube)
-    find_clear = partial(clear_mask, context)
+    find_clear = partial(clear_mask, config=context.config)
     folder = context.workspace.chips
     size_px = context.config.report.chip_px
     unwanted = set(folder.glob("*.png"))
@@ -73,8 +71,3 @@ def write_pictures(context: RunContext, alerts: gpd.GeoDataFrame) -> gpd.GeoData
         dtype="datetime64[ms]",
     )
     return alerts.join(columns)
-
-
-def clear_mask(context: RunContext, cube: xr.Dataset) -> xr.DataArray:
-    """Return where the ground was seen, by the run's own classes, lazily."""
-    return is_clear(cube[SCL.name], clear_classes=context.config.masking.clear_values)

@@ -15,10 +15,10 @@ from cvlarray.config import RunConfig
 from cvlarray.features import bands_of, feature_cube
 from cvlarray.grid import Tile
 from cvlarray.kernels.season import TimeAxis, coefficient_names
-from cvlarray.masking import is_clear
-from cvlarray.names import BASELINE_VARIABLES, SCL
+from cvlarray.names import BASELINE_VARIABLES, QUALITY
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.ingest import ingested
+from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, create_store, input_hash, open_raw, write_region
 
@@ -102,7 +102,6 @@ def read_features(cube: Path, tile: Tile, time: slice, config: RunConfig) -> xr.
     """Return the watched features of a tile, lazily, in strips that fit into memory."""
     strips = {"time": -1, "y": config.store.chunk_px, "x": tile.x.stop - tile.x.start}
     bands = bands_of(config.baseline.features, config.cube.bands)
-    raw = open_raw(cube, chunks=strips)[[*bands, SCL.name]]
+    raw = open_raw(cube, chunks=strips)[[*bands, QUALITY.name]]
     seen = raw.isel(time=time, y=tile.y, x=tile.x)
-    clear = is_clear(seen[SCL.name], clear_classes=config.masking.clear_values)
-    return feature_cube(seen, clear, config.baseline.features)
+    return feature_cube(seen, clear_mask(seen, config), config.baseline.features)

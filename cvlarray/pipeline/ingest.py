@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
+from cvlarray.config import RunConfig
 from cvlarray.cube import (
     Block,
     BlockLoader,
     Day,
+    UnreadAsset,
     block_dataset,
     cube_variables,
     read_block,
 )
 from cvlarray.cube.block import ground
 from cvlarray.grid import Tile
-from cvlarray.names import SCL, Variable
+from cvlarray.masking import QualityProvider, tile_coverage
+from cvlarray.names import (
+    COVERAGE_VARIABLES,
+    MASKED_SHARE,
+    NEEDS_SAR,
+    QUALITY,
+    READ_STATUS,
+    TILE,
+    Variable,
+)
 from cvlarray.pipeline.context import DateBlock, RunContext
+from cvlarray.pipeline.offsets import offset_verdicts
+from cvlarray.pipeline.quality import bands_to_read, find_quality, halo_px, quality_provider
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.sensors import Scene
 from cvlarray.store import Ledger, create_store, input_hash, write_region
@@ -43,11 +58,94 @@ def create_cube(context: RunContext) -> None:
         context.workspace.cube,
         geobox=context.geobox,
         times=context.dates,
-        variables=cube_variables(context.scenes, context.config.cube.bands),
+        variables=stored_variables(context),
         shard_px=store.shard_px,
         chunk_px=store.chunk_px,
         time_shard=store.time_shard,
+        coords={TILE: [tile.name for tile in context.tiles]},
     )
+
+
+def stored_variables(context: RunContext) -> tuple[Variable, ...]:
+    """Return what the cube holds: bands, read status, quality, and each tile's coverage."""
+    pixels = cube_variables(context.scenes, context.config.cube.bands)
+    return *pixels, QUALITY, *COVERAGE_VARIABLES
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """How a run reads its blocks: the same for every unit."""
+
+    cube: Path
+    config: RunConfig
+    variables: tuple[Variable, ...]
+    """What is read."""
+    kept: tuple[str, ...]
+    """What goes into the cube: no bands that only the mask needs."""
+    provider: QualityProvider
+    loader: BlockLoader
+
+    @classmethod
+    def of(cls, context: RunContext) -> Ingest:
+        """Return how a run reads."""
+        config = context.config
+        provider = quality_provider(config, context.scenes)
+        variables = cube_variables(context.scenes, bands_to_read(config, provider))
+        kept = (*config.cube.bands, READ_STATUS.name, QUALITY.name)
+        loader = LOADERS[config.cube.loader]
+        return cls(context.workspace.cube, config, variables, kept, provider, loader)
+
+    @property
+    def identity(self) -> str:
+        """Hash of what decides the pixels, but for the scenes."""
+        return input_hash(
+            self.variables, self.kept, self.config.cube.loader, self.config.masking.model_dump()
+        )
+
+    def __call__(self, tile: Tile, number: int, time: slice, days: Sequence[Day]) -> UnitOutcome:
+        """Read some days of the ``number``-th tile and write them to the cube as whole shards."""
+        block, unread = self.read(tile.geobox, days)
+        coverage = self._coverage(block[QUALITY.name], tile)
+        pixels = block[list(self.kept)]
+        n_written = write_region(self.cube, pixels, y=tile.y, x=tile.x, time=time)
+        n_written += write_region(
+            self.cube, coverage, y=tile.y, x=tile.x, time=time, tile=slice(number, number + 1)
+        )
+        return UnitOutcome(
+            n_bytes_read=block.nbytes,
+            n_bytes_written=n_written,
+            unread=tuple(asdict(asset) for asset in unread),
+            detail={
+                "clear_share": _by_date(days, 1 - coverage[MASKED_SHARE.name].to_numpy()[:, 0]),
+                "needs_sar": [
+                    str(day.date)
+                    for day, needs in zip(days, coverage[NEEDS_SAR.name].to_numpy(), strict=True)
+                    if needs.item()
+                ],
+                "boa_offset": offset_verdicts(block, days),
+            },
+        )
+
+    def read(self, geobox: GeoBox, days: Sequence[Day]) -> tuple[xr.Dataset, Sequence[UnreadAsset]]:
+        """Return a block with its quality, and what could not be read of it."""
+        halo = halo_px(self.config)
+        around = geobox.pad(halo) if halo else geobox
+        block = self.loader(days, around, self.variables)
+        wide = block_dataset(block, days, around, self.variables)
+        quality = find_quality(wide, days, self.provider, self.config)
+        inner = slice(halo, -halo) if halo else slice(None)
+        return wide.assign({QUALITY.name: quality}).isel(y=inner, x=inner), block.unread
+
+    def _coverage(self, quality: xr.DataArray, tile: Tile) -> xr.Dataset:
+        """Return how much of the tile is masked on each date."""
+        masking = self.config.masking
+        found = tile_coverage(
+            quality,
+            max(quality.shape[1:]),
+            flags=masking.obscuring_flags,
+            max_masked_share=masking.max_masked_share,
+        )
+        return found.assign_coords({TILE: [tile.name]})
 
 
 def ingest_units(context: RunContext) -> list[WorkUnit]:
@@ -55,19 +153,17 @@ def ingest_units(context: RunContext) -> list[WorkUnit]:
 
     Also where no scene reaches: there may be pixels of an earlier run whose scenes are gone.
     """
-    bands = context.config.cube.bands
-    variables = cube_variables(context.scenes, bands)
-    loader = LOADERS[context.config.cube.loader]
-    common = input_hash(variables, context.config.cube.loader)
+    ingest = Ingest.of(context)
+    common = ingest.identity
+    bands = [variable.name for variable in ingest.variables]
     hashes = {scene.id: _scene_hash(scene, bands) for scene in context.scenes}
     units = []
-    for tile in context.tiles:
+    for number, tile in enumerate(context.tiles):
         tile_ground = ground(tile.geobox)
         for block in context.date_blocks():
             days = tuple(_over(day, tile_ground) for day in block.days)
             inputs = [(day.date, [hashes[scene.id] for scene in day.scenes]) for day in days]
-            cube = context.workspace.cube
-            work = partial(ingest_block, cube, tile, block.time, days, variables, loader)
+            work = partial(ingest, tile, number, block.time, days)
             n_pixels = math.prod(tile.geobox.shape) * len(days)
             key = input_hash(common, tile.geobox, inputs)
             units.append(WorkUnit(Stage.INGEST, unit_key(tile, block), key, n_pixels, work))
@@ -105,35 +201,12 @@ def ingested(context: RunContext, ledger: Ledger, time: slice) -> dict[str, list
     }
 
 
-def ingest_block(
-    cube: Path,
-    tile: Tile,
-    time: slice,
-    days: Sequence[Day],
-    variables: Sequence[Variable],
-    loader: BlockLoader,
-) -> UnitOutcome:
-    """Read some days of a tile and write them to the cube as whole shards."""
-    read = loader(days, tile.geobox, variables)
-    dataset = block_dataset(read, days, tile.geobox, variables)
-    n_written = write_region(cube, dataset, y=tile.y, x=tile.x, time=time)
-    return UnitOutcome(
-        n_bytes_read=dataset.nbytes,
-        n_bytes_written=n_written,
-        unread=tuple(asdict(asset) for asset in read.unread),
-        detail={"scl_counts": scl_counts(read, days)},
-    )
-
-
-def scl_counts(block: Block, days: Sequence[Day]) -> dict[str, list[int]]:
-    """Return how many pixels each date has of each scene class, 0 to 11."""
-    classes = block.arrays.get(SCL.name)
-    if classes is None:
-        return {}
-    n_classes = len(SCL.attrs["flag_values"])
+def _by_date(days: Sequence[Day], shares: NDArray[np.float32]) -> dict[str, float]:
+    """Return the shares that are known, by date."""
     return {
-        str(day.date): np.bincount(layer.ravel(), minlength=n_classes)[:n_classes].tolist()
-        for day, layer in zip(days, classes, strict=True)
+        str(day.date): round(float(share), 6)
+        for day, share in zip(days, shares, strict=True)
+        if np.isfinite(share)
     }
 
 
@@ -156,7 +229,9 @@ def _over(day: Day, place: BaseGeometry) -> Day:
 def _scene_hash(scene: Scene, bands: Sequence[str]) -> str:
     """Hash what the scene's pixels depend on; a local file that was replaced counts as new."""
     assets = [scene.assets[band] for band in bands if band in scene.assets]
-    return input_hash(scene.id, scene.crs, assets, [_file_version(asset.href) for asset in assets])
+    sun = scene.sun_azimuth, scene.sun_elevation
+    versions = [_file_version(asset.href) for asset in assets]
+    return input_hash(scene.id, scene.crs, sun, assets, versions)
 
 
 def _file_version(href: str) -> tuple[int, int] | None:

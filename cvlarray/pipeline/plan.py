@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from cvlarray.config import LocalCluster, RunConfig, Threads
-from cvlarray.cube import cube_variables
 from cvlarray.features import bands_of
-from cvlarray.names import DETECTION_VARIABLES
+from cvlarray.names import DETECTION_VARIABLES, QUALITY
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.execute import missing_units
-from cvlarray.pipeline.ingest import ingest_units
+from cvlarray.pipeline.ingest import Ingest, ingest_units
 from cvlarray.pipeline.search import find_context
 from cvlarray.pipeline.source_bytes import source_bytes
 from cvlarray.pipeline.stored_bytes import stored_bytes
@@ -111,7 +110,7 @@ def _peak_bytes(context: RunContext) -> float:
 
 def _ingest_bytes(context: RunContext) -> float:
     """Return what a unit of ingest holds: its block, and the copy of a shard being encoded."""
-    variables = cube_variables(context.scenes, context.config.cube.bands)
+    variables = (*Ingest.of(context).variables, QUALITY)
     itemsizes = [np.dtype(variable.dtype).itemsize for variable in variables]
     store = context.config.store
     n_dates = min(context.config.cube.time_block, len(context.days))

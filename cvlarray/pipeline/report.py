@@ -14,9 +14,9 @@ from cvlarray.alerts import AlertSeries, ChipPair, alert_series
 from cvlarray.alerts.window import alert_window
 from cvlarray.config import RunConfig
 from cvlarray.features import feature_cube
-from cvlarray.pipeline.alerts import clear_mask
 from cvlarray.pipeline.background import find_background
 from cvlarray.pipeline.context import RunContext
+from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.report import (
     Limits,
@@ -87,7 +87,7 @@ def _series(context: RunContext, shown: gpd.GeoDataFrame) -> dict[str, AlertSeri
         window = alert_window(alert["geometry"], context.geobox)
         place = cube.isel(y=window.y, x=window.x)
         series[alert["event_id"]] = alert_series(
-            feature_cube(place, clear_mask(context, place), [feature]),
+            feature_cube(place, clear_mask(place, context.config), [feature]),
             baseline.isel(y=window.y, x=window.x).load(),
             alert,
             geobox=window.geobox,
@@ -109,15 +109,15 @@ def _chips(folder: Path, alert: pd.Series) -> ChipPair:
 
 def _clear_share(context: RunContext, ledger: Ledger) -> pd.DataFrame:
     """Return the share of the tiles' pixels that was clear on each date."""
-    clear = sorted(context.config.masking.clear_values)
-    n_pixels = sum(int(np.prod(tile.geobox.shape)) for tile in context.tiles)
-    counts = dict.fromkeys((str(day) for day in context.dates), 0)
+    sizes = {tile.name: int(np.prod(tile.geobox.shape)) for tile in context.tiles}
+    clear = dict.fromkeys((str(day) for day in context.dates), 0.0)
     for row in ledger.rows(Stage.INGEST):
-        for date, of_class in row.detail.get("scl_counts", {}).items():
-            if date in counts:
-                counts[date] += sum(of_class[value] for value in clear)
-    dates = pd.to_datetime(list(counts))
-    return pd.DataFrame({"date": dates, "clear_share": np.array(list(counts.values())) / n_pixels})
+        tile, _, _ = row.unit.partition("/")
+        for date, share in row.detail.get("clear_share", {}).items():
+            if date in clear and tile in sizes:
+                clear[date] += share * sizes[tile]
+    shares = np.array(list(clear.values())) / sum(sizes.values())
+    return pd.DataFrame({"date": pd.to_datetime(list(clear)), "clear_share": shares})
 
 
 def _unread(context: RunContext, ledger: Ledger) -> list[UnreadAsset]:
@@ -151,7 +151,8 @@ def _settings(config: RunConfig) -> dict[str, str]:
         "Catalogue": config.search.source,
         "Grid": f"{config.grid.crs}, {config.grid.resolution_m:g} m",
         "Bands": ", ".join(config.cube.bands),
-        "Clear classes": ", ".join(config.masking.clear_classes),
+        "Mask": config.masking.provider,
+        "Not clear": ", ".join(config.masking.obscuring),
         "Watched features": ", ".join(config.baseline.features),
         "Harmonics": str(config.baseline.harmonic_order),
         "Threshold": f"{config.monitor.threshold_z:g} standard deviations",

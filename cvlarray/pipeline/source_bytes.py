@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from cvlarray.grid import outline
 from cvlarray.pipeline.context import RunContext
+from cvlarray.pipeline.quality import bands_to_read, quality_provider
 from cvlarray.sensors import Asset, Scene
 
 BLOCK_PX = 512
@@ -39,7 +40,8 @@ def source_bytes(context: RunContext) -> float:
 
 def _scene_bytes(scene: Scene, context: RunContext) -> Iterable[float]:
     """Yield what is read of each band of a scene that is read whole."""
-    for band in context.config.cube.bands:
+    provider = quality_provider(context.config, context.scenes)
+    for band in bands_to_read(context.config, provider):
         if band in scene.assets:
             asset = scene.assets[band]
             share = sum(_share_of(scene, asset, tile.geobox) for tile in context.tiles)

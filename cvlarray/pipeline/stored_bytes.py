@@ -9,9 +9,10 @@ import numpy as np
 from numcodecs.blosc import BITSHUFFLE, Blosc
 from odc.geo.geobox import GeoBox
 
-from cvlarray.cube import Day, cube_variables, read_block
+from cvlarray.cube import Day
 from cvlarray.names import BASELINE_VARIABLES
 from cvlarray.pipeline.context import RunContext
+from cvlarray.pipeline.ingest import Ingest
 
 N_DAYS = 8
 """Days that are sampled, spread over the run; each costs a read a band."""
@@ -44,14 +45,16 @@ def _cube_bytes_per_pixel(context: RunContext) -> float:
     """Return the compressed bytes of all variables for one pixel of one day."""
     edge_px = context.config.store.chunk_px
     place = _middle(context.geobox, edge_px)
-    variables = cube_variables(context.scenes, context.config.cube.bands)
+    ingest = Ingest.of(context)
     days = _spread(context.days)
-    arrays = read_block(days, place, variables).arrays
+    block, _ = ingest.read(place, days)
     n_bytes = 0
-    for variable in variables:
+    for name in ingest.kept:
         # A chunk at the grid's edge is filled up to its full size, which costs a little too.
-        chunk = np.full((len(days), edge_px, edge_px), variable.fill_value or 0, variable.dtype)
-        chunk[:, : place.shape[0], : place.shape[1]] = arrays[variable.name]
+        values = block[name]
+        fill = values.attrs.get("_FillValue", 0)
+        chunk = np.full((len(days), edge_px, edge_px), fill, values.dtype)
+        chunk[:, : place.shape[0], : place.shape[1]] = values
         n_bytes += len(CODEC.encode(chunk))
     return n_bytes / (len(days) * math.prod(place.shape))
 

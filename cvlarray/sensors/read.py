@@ -67,6 +67,7 @@ def read_item(item: pystac.Item | Mapping[str, Any]) -> Scene:
     identity = profile.identify(raw)
     calibration = profile.calibrate(raw, identity)
     found = [band for band in profile.bands if _has_file(raw, band)]
+    azimuth, elevation = _sun(raw)
     return Scene(
         id=raw["id"],
         collection=raw["collection"],
@@ -80,6 +81,8 @@ def read_item(item: pystac.Item | Mapping[str, Any]) -> Scene:
         processing_baseline=identity.processing_baseline,
         series=identity.series,
         cloud_cover=_number(raw["properties"].get("eo:cloud_cover")),
+        sun_azimuth=azimuth,
+        sun_elevation=elevation,
         crs=_crs(raw, found) if profile.is_georeferenced else None,
         footprint=footprint,
         assets={band.name: _asset(raw, band, profile, calibration) for band in found},
@@ -164,6 +167,19 @@ def _asset(item: RawItem, band: Band, profile: Profile, calibration: Calibration
 def _size(value: object) -> int | None:
     """Return a file's size, where it is stated and can be one."""
     return value if isinstance(value, int) and value > 0 else None
+
+
+def _sun(item: RawItem) -> tuple[float | None, float | None]:
+    """Return the sun's azimuth and elevation [degrees], under any of the providers' names."""
+    properties = item["properties"]
+    azimuth = _number(properties.get("view:sun_azimuth"))
+    elevation = _number(properties.get("view:sun_elevation"))
+    if azimuth is None:
+        azimuth = _number(properties.get("s2:mean_solar_azimuth"))
+    zenith = _number(properties.get("s2:mean_solar_zenith"))
+    if elevation is None and zenith is not None:
+        elevation = 90 - zenith
+    return azimuth, elevation
 
 
 def _raster_fields(asset: Mapping[str, Any]) -> Mapping[str, Any]:

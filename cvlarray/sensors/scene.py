@@ -69,6 +69,10 @@ class Scene:
     """Orbit state and relative orbit of SAR; empty for optical sensors."""
     cloud_cover: float | None
     """Percent, as the catalogue has it."""
+    sun_azimuth: float | None
+    """Degrees clockwise from north, at the scene's centre; None where the catalogue doesn't say."""
+    sun_elevation: float | None
+    """Degrees above the horizon."""
     crs: str | None
     """``EPSG:…`` of the assets, None where the catalogue doesn't say."""
     footprint: BaseGeometry

@@ -17,7 +17,7 @@ from odc.geo.xr import xr_coords
 from zarr.codecs import BloscCodec
 
 from cvlarray.errors import StoreError
-from cvlarray.names import Variable
+from cvlarray.names import TILE, Variable
 from cvlarray.store.atomic import remove_leftovers, replacing, sync_tree
 from cvlarray.store.fingerprint import differences
 from cvlarray.store.metadata import FINGERPRINT, consolidate, read_json, read_metadata, write_json
@@ -59,14 +59,16 @@ def create_store(  # noqa: PLR0913 - the whole layout in one call, each part by 
     times
         Dates (time), increasing, whole seconds; None for a store without time.
     variables
-        What the store holds. Dims are ``time``, ``y``, ``x`` and those of `coords`.
+        What the store holds. Dims are ``time``, ``y``, ``x`` and those of `coords`; either the last
+        two are y and x, or the last is ``tile``.
     shard_px, chunk_px
         Edge of a shard (one file, written whole) and of an inner chunk (read alone) in pixels;
         `shard_px` is a multiple of `chunk_px`.
     time_shard
         Dates in a shard and in an inner chunk.
     coords
-        Names along each further dimension, which is never split.
+        Names along each further dimension, which is never split; but ``tile`` has a shard for each,
+        as work is done by tiles.
     attrs
         Attributes that readers need to understand the pixels, as JSON; part of the fingerprint.
     fingerprint
@@ -83,6 +85,8 @@ def create_store(  # noqa: PLR0913 - the whole layout in one call, each part by 
     seconds = None if times is None else _whole_seconds(times)
     shard = {"time": time_shard, "y": shard_px, "x": shard_px}
     chunk = {"time": time_shard, "y": chunk_px, "x": chunk_px}
+    if TILE in coords:
+        shard, chunk = shard | {TILE: 1}, chunk | {TILE: 1}
     _check_layout(geobox, variables, coords, seconds, shard, chunk)
     layout = _identity(geobox, variables, coords, shard, chunk)
     attrs = attrs or {}
@@ -128,8 +132,8 @@ def _check_layout(
             )
     known = {"y", "x", *coords, *(() if times is None else ("time",))}
     for variable in variables:
-        if variable.dims[-2:] != ("y", "x"):
-            raise ValueError(f"{variable.name} must end in dims y, x, got {variable.dims}")
+        if variable.dims[-2:] != ("y", "x") and variable.dims[-1:] != (TILE,):
+            raise ValueError(f"{variable.name} must end in dims y, x or tile, got {variable.dims}")
         if unknown := set(variable.dims) - known:
             raise ValueError(
                 f"{variable.name} has dims {variable.dims}, but the store has no values along "
@@ -212,7 +216,8 @@ def _grid_coords(geobox: GeoBox) -> dict[str, xr.Variable]:
 
 
 def _empty(variable: Variable, sizes: Mapping[str, int]) -> xr.Variable:
-    attrs = {**variable.attrs, "grid_mapping": "spatial_ref"}
+    on_grid = {"grid_mapping": "spatial_ref"} if variable.dims[-2:] == ("y", "x") else {}
+    attrs = {**variable.attrs, **on_grid}
     if variable.fill_value is not None:
         attrs["_FillValue"] = variable.fill_value
     shape = tuple(sizes[dim] for dim in variable.dims)

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from cvlarray.errors import StoreError
+from cvlarray.names import TILE
 from cvlarray.store.atomic import FileBatch
 from cvlarray.store.metadata import StoredArray, StoreMetadata, read_metadata
 from cvlarray.store.shard import encode_shard
@@ -20,7 +21,13 @@ Region = Mapping[str, slice]
 
 
 def write_region(
-    path: Path, dataset: xr.Dataset, *, y: slice, x: slice, time: slice | None = None
+    path: Path,
+    dataset: xr.Dataset,
+    *,
+    y: slice,
+    x: slice,
+    time: slice | None = None,
+    tile: slice | None = None,
 ) -> int:
     """Write variables into a region of a store, whole shards only.
 
@@ -37,9 +44,9 @@ def write_region(
         Raw values (not scaled, not masked) of one or more of the store's variables, NumPy-backed,
         with the store's dims in order, its dtypes and the region's shape. Coordinates of `dataset`
         are compared with the store's.
-    y, x, time
-        Region in elements. `time` None is all dates; variables without time take no notice of it.
-        Each bound lies on a border of a shard, or at the end of the store.
+    y, x, time, tile
+        Region in elements. `time` None is all dates, `tile` None all tiles; variables without them
+        take no notice. Each bound lies on a border of a shard, or at the end of the store.
 
     Returns
     -------
@@ -56,7 +63,8 @@ def write_region(
         If a variable isn't in the store or has another shape.
     """
     metadata = read_metadata(path)
-    given = {"y": y, "x": x, "time": slice(None) if time is None else time}
+    every = slice(None)
+    given = {"y": y, "x": x, "time": every if time is None else time, TILE: tile or every}
     targets = [_target(path, metadata, str(name)) for name in dataset.data_vars]
     regions = [_region(path, target, given) for target in targets]
     for target, region in zip(targets, regions, strict=True):

@@ -84,6 +84,11 @@ class Workspace:
         return self.report / "index.html"
 
     @property
+    def coverage(self) -> Path:
+        """Folder of the tables and the picture of how much was seen."""
+        return self.path / "coverage"
+
+    @property
     def logs(self) -> Path:
         """Folder of the log files."""
         return self.path / "logs"

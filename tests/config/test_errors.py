@@ -161,8 +161,13 @@ def mistakes() -> dict[tuple[str, str], str]:
         "store.time_shard = 24, got 25",
         (
             BANDS,
-            "[red, nir]",
-        ): '9: cube.bands: expected scl too, for baseline.features and masking, got ["red", "nir"]',
+            "[red, scl]",
+        ): '9: cube.bands: expected nir too, for baseline.features, got ["red", "scl"]',
+        (
+            f"cube: {{bands: {BANDS}}}",
+            "cube: {bands: [nir, swir22]}\nbaseline: {features: [nbr]}\nmasking: {provider: fmask}",
+        ): "9: cube.bands: expected blue, green or red too, for masking.provider = fmask, got "
+        '["nir", "swir22"]',
         (
             BANDS,
             "[red, red, scl]",

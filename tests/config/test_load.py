@@ -20,7 +20,8 @@ from cvlarray.config import LocalCluster, SchedulerAddress, Threads, load_config
 from cvlarray.errors import ConfigError
 from cvlarray.features import bands_of
 from cvlarray.kernels.detectors import Consecutive
-from cvlarray.masking import CLEAR_SCL_CLASSES
+from cvlarray.masking import OBSCURING
+from cvlarray.names import QualityFlag
 
 Write = Callable[..., Path]
 
@@ -30,7 +31,7 @@ def test_what_is_left_out_gets_its_default(write: Write) -> None:
     assert config.grid.tile_px == 1024
     assert config.store.shard_px == 512
     assert config.cluster == LocalCluster()
-    assert config.masking.clear_values == CLEAR_SCL_CLASSES
+    assert config.masking.obscuring_flags == OBSCURING
     assert config.monitor.threshold_z == Consecutive().threshold
 
 
@@ -134,10 +135,12 @@ class TestPaths:
 
 
 class TestMasking:
-    def test_classes_are_named(self, write: Write, minimal: str) -> None:
-        # Table 3 of the Sentinel-2 L2A product specification.
-        text = minimal + "masking: {clear_classes: [snow_or_ice, vegetation, thin_cirrus]}\n"
-        assert load_config(write(text)).masking.clear_values == {11, 4, 10}
+    def test_flags_are_named_and_no_observation_is_never_clear(
+        self, write: Write, minimal: str
+    ) -> None:
+        text = minimal + "masking: {obscuring: [cloud, water]}\n"
+        expected = QualityFlag.CLOUD | QualityFlag.WATER | QualityFlag.FILL
+        assert load_config(write(text)).masking.obscuring_flags == expected
 
 
 class TestFeatures:

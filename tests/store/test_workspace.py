@@ -55,6 +55,7 @@ def test_paths_are_those_other_programs_read(workspace: Workspace) -> None:
         "chips": "alerts/chips",
         "report": "report",
         "report_html": "report/index.html",
+        "coverage": "coverage",
         "logs": "logs",
         "lock_file": ".lock",
     }
