@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from cvlarray.errors import StoreError, WorkspaceBusyError
-from cvlarray.store.atomic import make_folder
+from cvlarray.store.lock import exclusive_lock
 
 
 @dataclass(frozen=True)
@@ -74,6 +68,11 @@ class Workspace:
         return self.alerts / "chips"
 
     @property
+    def outbox(self) -> Path:
+        """What was and is to be delivered, SQLite; the contents lie in a folder beside it."""
+        return self.path / "outbox.db"
+
+    @property
     def report(self) -> Path:
         """Folder of the report."""
         return self.path / "report"
@@ -111,48 +110,6 @@ class Workspace:
         StoreError
             If the folder can't be written.
         """
-        descriptor = self._open_lock_file()
-        try:
-            self._acquire(descriptor)
-            try:
-                yield
-            finally:
-                # Not left to close(): a forked child would go on holding the lock.
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
-        finally:
-            os.close(descriptor)
-
-    def _open_lock_file(self) -> int:
-        try:
-            make_folder(self.path)
-            return os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise StoreError(
-                f"cannot make the workspace {self.path}: {error}; choose a folder you can write to"
-            ) from error
-
-    def _acquire(self, descriptor: int) -> None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise WorkspaceBusyError(
-                f"{self.path} is in use by {_holder(descriptor)}; wait until that run ends, or "
-                "give this one another workspace"
-            ) from error
-        except OSError as error:
-            raise StoreError(
-                f"cannot lock the workspace {self.path}: {error}; "
-                "put it on a file system that has file locks"
-            ) from error
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        holder = {"pid": os.getpid(), "host": socket.gethostname(), "started": now}
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
-
-
-def _holder(descriptor: int) -> str:
-    # Between the lock and the name of its holder there is a moment with neither.
-    with suppress(ValueError, KeyError):
-        holder = json.loads(os.pread(descriptor, 4096, 0))
-        return f"process {holder['pid']} on {holder['host']} since {holder['started']}"
-    return "another process"
+        advice = "wait until that run ends, or give this one another workspace"
+        with exclusive_lock(self.lock_file, advice):
+            yield

@@ -13,7 +13,18 @@ import shapely
 
 from cvlarray.alerts.package.dossier import Dossier, json_bytes
 
-__all__ = ["feature", "feature_collection", "geoparquet", "item_collection", "stac_item"]
+__all__ = [
+    "COLLECTION",
+    "STAC_VERSION",
+    "feature",
+    "feature_collection",
+    "geoparquet",
+    "item_collection",
+    "item_name",
+    "item_of",
+    "midnight",
+    "stac_item",
+]
 
 STAC_VERSION = "1.1.0"
 FILE_EXTENSION = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
@@ -75,45 +86,51 @@ def geoparquet(dossiers: Sequence[Dossier]) -> bytes:
     return file.getvalue()
 
 
-def stac_item(dossier: Dossier, files: Mapping[str, bytes], *, folder: str = ".") -> dict[str, Any]:
-    """Return the alert as a STAC Item whose assets are the package's files.
+def stac_item(dossier: Dossier, files: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return the alert as a STAC Item whose assets are the files, by their path beside it."""
+    assets = {
+        path.replace("/", "_"): _asset(path, content) for path, content in sorted(files.items())
+    }
+    return item_of(feature(dossier), assets, collection_href="./collection.json")
 
-    Parameters
-    ----------
-    dossier
-        The alert.
-    files
-        Files by their path in the package.
-    folder
-        Where they lie, as seen from the Item.
-    """
-    properties = feature(dossier)["properties"]
+
+def item_of(
+    told: Mapping[str, Any], assets: Mapping[str, Any], *, collection_href: str
+) -> dict[str, Any]:
+    """Return an alert's GeoJSON feature as a STAC Item."""
+    properties = told["properties"]
     first = properties.get("interval_start") or properties.get("first_detected")
     last = properties.get("confirmed") or properties.get("first_detected")
+    link = {"rel": "collection", "href": collection_href, "type": "application/json"}
     return {
         "type": "Feature",
         "stac_version": STAC_VERSION,
         "stac_extensions": [FILE_EXTENSION],
-        "id": dossier.name,
+        "id": item_name(told),
         "collection": COLLECTION,
-        "bbox": [round(bound, 7) for bound in dossier.geometry.bounds],
-        "geometry": shapely.geometry.mapping(shapely.orient_polygons(dossier.geometry)),
+        "bbox": [round(bound, 7) for bound in shapely.geometry.shape(told["geometry"]).bounds],
+        "geometry": told["geometry"],
         "properties": {
             **properties,
-            "title": f"{properties.get('class', 'change')} {dossier.event_id}",
-            "datetime": _midnight(properties.get("first_detected")),
-            "start_datetime": _midnight(first),
-            "end_datetime": _midnight(last),
-            "created": dossier.made_at.isoformat(),
+            "title": f"{properties.get('class', 'change')} {told['id']}",
+            "datetime": midnight(properties.get("first_detected")),
+            "start_datetime": midnight(first),
+            "end_datetime": midnight(last),
+            "created": properties["made_at"],
         },
-        "links": [
-            {"rel": "collection", "href": f"{folder}/collection.json", "type": "application/json"}
-        ],
-        "assets": {
-            path.replace("/", "_"): _asset(path, content, folder)
-            for path, content in sorted(files.items())
-        },
+        "links": [link],
+        "assets": dict(assets),
     }
+
+
+def item_name(told: Mapping[str, Any]) -> str:
+    """Return the name of an alert's version from its GeoJSON feature."""
+    return f"{told['id']}_v{told['properties']['version']}"
+
+
+def midnight(date: str | None) -> str | None:
+    """Return the start of an ISO date (UTC), as STAC writes times."""
+    return f"{date[:10]}T00:00:00Z" if date else None
 
 
 def item_collection(dossiers: Iterable[Dossier]) -> bytes:
@@ -123,20 +140,15 @@ def item_collection(dossiers: Iterable[Dossier]) -> bytes:
     )
 
 
-def _asset(path: str, content: bytes, folder: str) -> dict[str, Any]:
+def _asset(path: str, content: bytes) -> dict[str, Any]:
     suffix = path[path.rfind(".") :]
     return {
-        "href": f"{folder}/{path}",
+        "href": f"./{path}",
         "type": MEDIA_TYPES.get(suffix, "application/octet-stream"),
         "roles": ["overview" if suffix == ".png" else "data"],
         "file:size": len(content),
         "file:checksum": SHA256_MULTIHASH + sha256(content).hexdigest(),
     }
-
-
-def _midnight(date: str | None) -> str | None:
-    """Return the start of an ISO date (UTC), as STAC writes times."""
-    return f"{date[:10]}T00:00:00Z" if date else None
 
 
 def _flat(value: Any) -> Any:

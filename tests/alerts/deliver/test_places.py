@@ -1,0 +1,252 @@
+"""Folders, mail, the feed and buckets: a message that comes twice is there once."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+from contextlib import contextmanager
+from xml.etree import ElementTree as ET
+
+import geopandas as gpd
+import pystac
+import pytest
+import shapely
+from aiosmtpd.controller import Controller
+from pydantic import TypeAdapter, ValidationError
+
+from cvlarray.alerts.deliver import AnyChannel, Secrets, SendError
+from cvlarray.alerts.deliver.directory import DirectoryChannel
+from cvlarray.alerts.deliver.feed import FeedChannel
+from cvlarray.alerts.deliver.mail import Mail
+from cvlarray.alerts.evidence import verify_package
+from cvlarray.alerts.package import read_package
+from cvlarray.alerts.route import PackageFormat
+from cvlarray.errors import DeliveryError
+from tests.alerts.deliver.messages import make_digest, make_evidence, make_message
+from tests.alerts.dossiers import make_dossier
+
+
+class TestDirectory:
+    def test_a_message_is_a_folder_and_stays_one(self, tmp_path):
+        channel = DirectoryChannel(tmp_path / "partner")
+        message = make_message(form=PackageFormat.KML)
+        assert channel.send(message) == channel.send(message)
+        assert [path.name for path in (tmp_path / "partner").iterdir()] == [message.name]
+        assert read_package(tmp_path / "partner" / message.name) == message.files
+
+    def test_evidence_can_be_verified_where_it_lies(self, tmp_path):
+        message = make_evidence()
+        folder = DirectoryChannel(tmp_path).send(message)
+        assert verify_package(tmp_path / folder).is_intact
+
+    def test_other_files_of_the_same_name_are_refused(self, tmp_path):
+        channel = DirectoryChannel(tmp_path)
+        folder = channel.send(make_message())
+        (tmp_path / folder / "alert.geojson").write_text("{}")
+        with pytest.raises(SendError, match="there already with other files") as caught:
+            channel.send(make_message())
+        assert caught.value.is_refusal
+
+    def test_a_folder_that_cannot_be_written(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(SendError):
+            DirectoryChannel(tmp_path / "file").send(make_message())
+
+
+class Mailbox:
+    """Keeps mails by Message-ID; may refuse, fail, or hang up after it took one."""
+
+    def __init__(self):
+        self.mails = {}
+        self.n_taken = 0
+        self.moods = []
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 (aiosmtpd's name)
+        mood = self.moods.pop(0) if self.moods else "ok"
+        if mood.isdecimal():
+            return f"{mood} no"
+        mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        self.n_taken += 1
+        self.mails[mail["Message-ID"]] = mail
+        if mood == "hang_up":
+            server.transport.abort()
+        return "250 OK"
+
+
+class AnyPort(Controller):
+    """Asks itself for an answer on the port that the system gave it."""
+
+    def _trigger_server(self):
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+@contextmanager
+def running_mailbox():
+    mailbox = Mailbox()
+    controller = AnyPort(mailbox, hostname="127.0.0.1", port=0, ready_timeout=60)
+    controller.start()
+    mailbox.port = controller.port
+    try:
+        yield mailbox
+    finally:
+        controller.stop()
+
+
+class TestMail:
+    @pytest.fixture
+    def mailbox(self):
+        with running_mailbox() as running:
+            yield running
+
+    @pytest.fixture
+    def channel(self, mailbox):
+        settings = Mail(
+            partner="ranger",
+            to="guardaparques@example.org",
+            sender="alertas@lab.example.org",
+            host="127.0.0.1",
+            port=mailbox.port,
+            encryption="none",
+            timeout_s=5.0,
+        )
+        return settings.channel(Secrets({}))
+
+    def test_what_a_ranger_gets(self, mailbox, channel):
+        receipt = channel.send(make_message(form=PackageFormat.KML))
+        mail = mailbox.mails[receipt]
+        assert receipt == f"<{make_message().key}@lab.example.org>"
+        assert mail["Date"].datetime == make_message().created_at
+        assert "high mine_pit: 4.64 ± 0.35 ha" in mail["Subject"]
+        assert "https://review.example.org" in mail.get_body().get_content()
+        attached = {part.get_filename(): part.get_content() for part in mail.iter_attachments()}
+        assert sorted(attached) == [
+            "alert.geojson", "alert.kml", "chips_after.png", "chips_before.png",
+        ]  # fmt: skip
+        assert attached["alert.kml"] == make_message(form=PackageFormat.KML).files["alert.kml"]
+
+    @pytest.mark.parametrize(("mood", "is_refusal"), [("451", False), ("550", True)])
+    def test_refused_for_now_and_for_good(self, mood, is_refusal, mailbox, channel):
+        mailbox.moods = [mood]
+        with pytest.raises(SendError, match=f"code {mood}") as caught:
+            channel.send(make_message())
+        assert caught.value.is_refusal == is_refusal
+        channel.send(make_message())
+        assert len(mailbox.mails) == 1
+
+    def test_taken_and_hung_up(self, mailbox, channel):
+        mailbox.moods = ["hang_up"]
+        with pytest.raises(SendError):
+            channel.send(make_message())
+        channel.send(make_message())
+        assert mailbox.n_taken == 2
+        assert len(mailbox.mails) == 1  # the Message-ID tells that it is one
+
+    def test_a_server_without_encryption_gets_no_mail(self, mailbox, channel):
+        settings = channel.settings.model_copy(update={"encryption": "starttls"})
+        with pytest.raises(SendError, match="can't be reached"):
+            settings.channel(Secrets({})).send(make_message())
+        assert mailbox.mails == {}
+
+    def test_a_subject_cannot_add_headers(self, mailbox, channel):
+        dossier = make_dossier(**{"class": "pit\r\nBcc: all@example.org"})
+        message = make_message()
+        object.__setattr__(message, "subject", f"{dossier.properties['class']}")
+        mail = mailbox.mails[channel.send(message)]
+        assert mail["Bcc"] is None
+        assert mail["Subject"] == "pit Bcc: all@example.org"
+
+
+class TestFeed:
+    def test_atom_geojson_and_stac(self, tmp_path):
+        feed = FeedChannel(tmp_path, "https://alerts.example.org/sernanp")
+        for message in (make_message(0), make_message(1), make_digest(2, 3), make_message(0)):
+            feed.send(message)
+        feed.send(make_message(1, version="2"))
+
+        root = ET.fromstring((tmp_path / "feed.atom").read_bytes())
+        names = {"a": "http://www.w3.org/2005/Atom", "g": "http://www.georss.org/georss"}
+        ids = [each.text for each in root.iterfind("a:entry/a:id", names)]
+        assert len(ids) == len(set(ids)) == 4
+        for tag in ("a:id", "a:title", "a:updated", "a:author/a:name"):
+            assert root.find(tag, names).text
+        for link in root.iterfind("a:entry/a:link[@rel='enclosure']", names):
+            path = link.get("href").removeprefix("https://alerts.example.org/sernanp/")
+            assert read_package(tmp_path / path)
+        (first, *_) = root.iterfind("a:entry/g:polygon", names)
+        numbers = [float(text) for text in first.text.split()]
+        corners = list(zip(numbers[1::2], numbers[::2], strict=True))
+        outlines = [make_dossier(n).geometry for n in range(4)]
+        assert any(
+            shapely.Polygon(corners).equals(shapely.Polygon(each.exterior)) for each in outlines
+        )
+
+        table = gpd.read_file(tmp_path / "alerts.geojson")
+        assert table["event_id"].is_unique
+        assert table.set_index("event_id")["version"].to_dict() == {
+            make_dossier(n).event_id: "2" if n == 1 else "1" for n in range(4)
+        }
+
+        collection = pystac.Collection.from_file(tmp_path / "collection.json")
+        items = sorted(collection.get_items(), key=lambda item: item.id)
+        assert [item.id for item in items] == [
+            make_dossier(n, version="2" if n == 1 else "1").name for n in range(4)
+        ]
+        assert all(
+            read_package((tmp_path / "items" / item.assets["package"].href).resolve())
+            for item in items
+        )
+        assert items[0].get_collection().id == collection.id
+
+
+class TestSettings:
+    """What the YAML may say."""
+
+    @staticmethod
+    def read(**settings):
+        return TypeAdapter(AnyChannel).validate_python({"partner": "p", **settings})
+
+    @pytest.mark.parametrize(
+        ("settings", "reason"),
+        [
+            ({"kind": "pigeon"}, "pigeon"),
+            ({"kind": "webhook", "url": "http://example.org/", "secret_env": "A"}, "https"),
+            ({"kind": "webhook", "url": "https://a:b@example.org/", "secret_env": "A"}, "without"),
+            ({"kind": "webhook", "url": "https://example.org/"}, "secret_env"),
+            ({"kind": "webhook", "url": "https://e.org/", "secret_env": "whsec_=="}, "secret_env"),
+            ({"kind": "mail", "to": "nobody", "sender": "a@b.org", "host": "h"}, "address"),
+            (
+                {"kind": "mail", "to": "a@b.org", "sender": "a@b.org", "host": "h"}
+                | {"encryption": "none"},
+                "starttls",
+            ),
+            (
+                {"kind": "mail", "to": "a@b.org", "sender": "a@b.org", "host": "h"}
+                | {"user_env": "A"},
+                "together",
+            ),
+            ({"kind": "directory", "path": "x", "password": "y"}, "password"),
+        ],
+    )
+    def test_refused(self, settings, reason):
+        with pytest.raises(ValidationError, match=reason):
+            self.read(**settings)
+
+    def test_destinations(self):
+        assert self.read(kind="directory", path="x").destination == "p/directory"
+        assert self.read(kind="directory", path="x", name="share").destination == "p/share"
+
+    def test_passwords_are_read_when_needed(self):
+        settings = self.read(
+            kind="mail", to="a@b.org", sender="a@b.org", host="h", user_env="U", password_env="P"
+        )
+        channel = settings.channel(Secrets({"U": "me", "P": "hunter2"}))
+        assert channel.login == ("me", "hunter2")
+        assert "hunter2" not in repr(channel)
+        with pytest.raises(DeliveryError, match="environment variable P"):
+            settings.channel(Secrets({"U": "me"}))
+
+
+def test_messages_are_json_all_through():
+    assert json.loads(json.dumps(make_message().features))
