@@ -171,7 +171,10 @@ METRES = mapping(box(300000, 8500000, 400000, 8600000))
         (s2_item(datetime=None), "has no datetime"),
         (s2_item(datetime="yesterday"), "has no datetime"),
         (broken(collection=None), "belongs to no collection"),
-        (broken(collection="modis"), "has no sensor profile; known collections: landsat-c2-l2"),
+        (
+            broken(collection="modis"),
+            "has no sensor profile; known collections: PSScene, landsat-c2-l2",
+        ),
         (broken(collection="sentinel-2-l1c"), "is top-of-atmosphere reflectance (L1C)"),
         (broken(assets={"scl": {"href": "/a.tif"}}), "expected coastal, blue"),
         (broken(assets={"red": {"title": "no href"}}), "got red"),

@@ -78,13 +78,13 @@ def open_checked(asset: Asset, crs: str | None) -> Iterator[rasterio.DatasetRead
     Raises
     ------
     ReadError
-        If it is no GeoTIFF, has several bands or no usable grid, or lies elsewhere than promised.
+        If it is no GeoTIFF, has other bands or no usable grid, or lies elsewhere than promised.
     """
     with rasterio.open(asset.href) as dataset:
         if dataset.driver not in DRIVERS:
             raise ReadError(f"is {dataset.driver}, expected a GeoTIFF")
-        if dataset.count != 1:
-            raise ReadError(f"has {dataset.count} bands, expected 1")
+        if dataset.count != asset.n_bands:
+            raise ReadError(f"has {dataset.count} bands, expected {asset.n_bands}")
         if dataset.crs is None:
             raise ReadError("has no CRS")
         transform = dataset.transform
@@ -125,9 +125,11 @@ def _same_crs(one: str, other: str) -> bool:
 
 
 def with_own_nodata(asset: Asset, dataset: rasterio.DatasetReader) -> Asset:
-    """Return the asset with the file's own nodata, if it has one."""
+    """Return the asset with the file's own nodata, if it has one and bits don't say it already."""
     nodata = dataset.nodata
-    return asset if nodata is None or nodata == asset.nodata else replace(asset, nodata=nodata)
+    if nodata is None or nodata == asset.nodata or asset.fill_bits is not None:
+        return asset
+    return replace(asset, nodata=nodata)
 
 
 def file_alignment(dataset: rasterio.DatasetReader, geobox: GeoBox) -> Alignment | None:

@@ -80,7 +80,7 @@ def read_asset(
     Raises
     ------
     ReadError
-        If the file is missing, truncated, no raster, has several bands, or lies elsewhere than
+        If the file is missing, truncated, no raster, has other bands, or lies elsewhere than
         the catalogue says. The layer is then as it was.
     """
     try:
@@ -198,13 +198,26 @@ def _read_values(
     Where GDAL's own conversion to int16 loses nothing, it saves a copy of the file's DN.
     """
     where = Window.from_slices(*window)
+    _read_band(dataset, where, asset, variable, out)
+    if asset.fill_bits is not None:
+        band, bits = asset.fill_bits
+        out[dataset.read(band, window=where) & bits != 0] = variable.fill_value
+
+
+def _read_band(
+    dataset: rasterio.DatasetReader,
+    where: Window,
+    asset: Asset,
+    variable: Variable,
+    out: NDArray[Any],
+) -> None:
     if _fits_int16(dataset, asset):
-        dataset.read(1, window=where, out=out)
+        dataset.read(asset.index, window=where, out=out)
         # Without an offset a DN that GDAL had to limit is what it has to be.
         if not asset.offset_dn or out.max() < _INT16_MAX:
             _recode(out, asset, variable)
             return
-    values = dataset.read(1, window=where)
+    values = dataset.read(asset.index, window=where)
     out[...] = to_dn(values, asset)
     if asset.quantity is Quantity.CLASSES:
         _recode(out, asset, variable)

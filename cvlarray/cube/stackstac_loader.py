@@ -92,6 +92,8 @@ def _read_once(
     missing: Extent | None,
 ) -> Patch:
     """Read a file once through stackstac."""
+    if asset.n_bands != 1:
+        raise ReadError(f"has {asset.n_bands} bands, stackstac reads files of one")
     with open_checked(asset, crs) as dataset:
         asset = with_own_nodata(asset, dataset)
         alignment = file_alignment(dataset, geobox)

@@ -13,6 +13,7 @@ from cvlarray.sensors import Asset, Quantity, Scene
 
 _LONG_NAMES = {
     "coastal": "coastal aerosol",
+    "green_i": "green at 0.53 µm",
     "rededge1": "red edge 1",
     "rededge2": "red edge 2",
     "rededge3": "red edge 3",

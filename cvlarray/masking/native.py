@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from cvlarray.masking.flags import QualityProvider, decode
 from cvlarray.masking.landsat import LandsatQuality
+from cvlarray.masking.planet import Udm2Quality
 from cvlarray.masking.scl import SclQuality
 from cvlarray.names import QualityFlag
 
 NATIVE_QUALITY: Mapping[str, QualityProvider] = {
     "sentinel-2": SclQuality(),
     "landsat": LandsatQuality(),
+    "planetscope": Udm2Quality(),
 }
 """The provider's own mask by family of sensors; radar has none."""
 

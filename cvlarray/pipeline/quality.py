@@ -20,7 +20,7 @@ from cvlarray.masking import (
     native_quality,
 )
 from cvlarray.masking.fmask import SUN_AZIMUTH, SUN_ELEVATION
-from cvlarray.names import QUALITY
+from cvlarray.names import QUALITY, READ, READ_STATUS, QualityFlag
 from cvlarray.sensors import Scene
 
 FMASK_BANDS = ("blue", "green", "red", "nir", "nir08", "swir16", "swir22")
@@ -64,6 +64,8 @@ def find_quality(
     """Return the flags of a block, shaped as the run wants them."""
     quality = provider(block.assign_coords(_sun(days)))
     quality = quality.drop_vars([SUN_AZIMUTH, SUN_ELEVATION], errors="ignore")
+    # Not every mask has a value for what no scene reached.
+    quality = quality.where(block[READ_STATUS.name] == READ, np.uint8(QualityFlag.FILL))
     if config.masking.min_object_px > 1:
         quality = drop_specks(quality, config.masking.min_object_px)
     if config.masking.grow_px:

@@ -14,7 +14,7 @@ RawItem = Mapping[str, Any]
 """A STAC Item as its JSON says it, with absolute asset hrefs."""
 
 Resampling = Literal["nearest", "bilinear"]
-Family = Literal["sentinel-2", "landsat", "sentinel-1"]
+Family = Literal["sentinel-2", "landsat", "planetscope", "sentinel-1"]
 
 
 class Quantity(Enum):
@@ -46,6 +46,12 @@ class Band:
     """Of the file, where the Item doesn't say."""
     nodata: float | None = 0
     """Of the file, where the Item doesn't say."""
+    index: int = 1
+    """Number of the band in its file, from 1."""
+    n_bands: int = 1
+    """Bands in the file."""
+    fill_bits: tuple[int, int] | None = None
+    """Band of the same file, and bits of it, that mean "no data" in all of its bands."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pystac
 from pystac.utils import is_absolute_href, make_absolute_href
 
-from cvlarray.sensors import landsat, sentinel1, sentinel2
+from cvlarray.sensors import landsat, planetscope, sentinel1, sentinel2
 from cvlarray.sensors.footprint import central_longitude, read_footprint
 from cvlarray.sensors.profile import (
     Band,
@@ -24,7 +24,8 @@ from cvlarray.sensors.scene import Asset, Scene, solar_day
 
 PROFILES: Mapping[str, Profile] = {
     profile.name: profile
-    for profile in (*sentinel2.PROFILES, *landsat.PROFILES, *sentinel1.PROFILES)
+    for module in (sentinel2, landsat, planetscope, sentinel1)
+    for profile in module.PROFILES
 }
 """Every profile by name; a new sensor is a new row."""
 
@@ -136,14 +137,25 @@ def _measured(item: RawItem, profile: Profile) -> list[Band]:
 
 def _has_file(item: RawItem, band: Band) -> bool:
     """Whether the Item has the band's asset, with an href."""
-    asset = item["assets"].get(band.key)
-    return isinstance(asset, Mapping) and bool(asset.get("href"))
+    return bool(_asset_fields(item, band).get("href"))
+
+
+def _asset_fields(item: RawItem, band: Band) -> Mapping[str, Any]:
+    """Return the band's asset, by its key or by Planet's name for what it holds; empty if none."""
+    assets: Mapping[str, Any] = item["assets"]
+    named = assets.get(band.key)
+    if isinstance(named, Mapping):
+        return named
+    for asset in assets.values():
+        if isinstance(asset, Mapping) and asset.get("pl:asset_type") == band.key:
+            return asset
+    return {}
 
 
 def _asset(item: RawItem, band: Band, profile: Profile, calibration: Calibration) -> Asset:
     """Read one band's asset."""
-    asset = item["assets"][band.key]
-    raster = _raster_fields(asset)
+    asset = _asset_fields(item, band)
+    raster = _raster_fields(asset, band.index)
     rule = Calibration() if band.quantity is Quantity.CLASSES else calibration
     grid = _grid_fields(item, band) if profile.is_georeferenced else {}
     transform = _transform(grid.get("proj:transform"))
@@ -161,6 +173,9 @@ def _asset(item: RawItem, band: Band, profile: Profile, calibration: Calibration
         shape=_shape(grid.get("proj:shape")),
         transform=transform,
         size_bytes=_size(asset.get("file:size")),
+        index=band.index,
+        n_bands=band.n_bands,
+        fill_bits=band.fill_bits,
     )
 
 
@@ -182,13 +197,15 @@ def _sun(item: RawItem) -> tuple[float | None, float | None]:
     return azimuth, elevation
 
 
-def _raster_fields(asset: Mapping[str, Any]) -> Mapping[str, Any]:
+def _raster_fields(asset: Mapping[str, Any], index: int) -> Mapping[str, Any]:
     """Return nodata, data_type and spatial_resolution from where either STAC version puts them."""
     fields = {"nodata": asset.get("nodata"), "data_type": asset.get("data_type")}
     bands = asset.get("raster:bands") or asset.get("bands")
-    if not isinstance(bands, list | tuple) or not bands or not isinstance(bands[0], Mapping):
+    if not isinstance(bands, list | tuple) or len(bands) < index:
         return fields
-    return fields | {key: value for key, value in bands[0].items() if value is not None}
+    band = bands[index - 1]
+    known = band if isinstance(band, Mapping) else {}
+    return fields | {key: value for key, value in known.items() if value is not None}
 
 
 def _absolute_href(item: RawItem, href: str) -> str:
@@ -203,7 +220,7 @@ def _absolute_href(item: RawItem, href: str) -> str:
 
 def _crs(item: RawItem, bands: list[Band]) -> str | None:
     """Return the CRS as ``EPSG:32632`` from proj:code or its older name proj:epsg."""
-    for fields in (item["assets"][bands[0].key], item["properties"]):
+    for fields in (_asset_fields(item, bands[0]), item["properties"]):
         code, number = fields.get("proj:code"), _number(fields.get("proj:epsg"))
         if isinstance(code, str) and code:
             return code.upper()
@@ -218,10 +235,9 @@ def _grid_fields(item: RawItem, band: Band) -> Mapping[str, Any]:
     The asset's own, else the Item's; but where the Item's are of another pixel size they are those
     of some other band, whatever STAC says about inheritance.
     """
-    asset, properties = item["assets"][band.key], item["properties"]
+    asset, properties = _asset_fields(item, band), item["properties"]
     if asset.get("proj:transform") is not None or asset.get("proj:shape") is not None:
-        own: Mapping[str, Any] = asset
-        return own
+        return asset
     shared = _transform(properties.get("proj:transform"))
     is_of_band = shared is not None and math.isclose(abs(shared[0]), band.resolution_m)
     return properties if is_of_band else {}

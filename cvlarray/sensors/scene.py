@@ -38,6 +38,12 @@ class Asset:
     """Affine coefficients (a, b, c, d, e, f) of the upper left pixel corner, where given [m]."""
     size_bytes: int | None = None
     """Of the file, where the catalogue gives it."""
+    index: int = 1
+    """Number of the band in the file, from 1."""
+    n_bands: int = 1
+    """Bands that the file must have."""
+    fill_bits: tuple[int, int] | None = None
+    """Band of the file, and bits of it, that mean "no data" in all of its bands."""
 
     @property
     def resampling(self) -> Resampling:

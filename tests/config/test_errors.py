@@ -83,7 +83,9 @@ def mistakes() -> dict[tuple[str, str], str]:
         (BANDS, "[]"): "9: cube.bands: expected 1 values or more, got []",
         (BANDS, "[red, nri, scl]"): "9: cube.bands.1: expected 'coastal', 'blue', 'green', 'red', "
         "'rededge1', 'rededge2', 'rededge3', 'nir', 'nir08', 'nir09', 'swir16', 'swir22', 'scl', "
-        "'qa_pixel', 'qa_radsat', 'vv' or 'vh', "
+        "'qa_pixel', 'qa_radsat', 'green_i', 'yellow', 'udm2_clear', 'udm2_snow', 'udm2_shadow', "
+        "'udm2_haze_light', 'udm2_haze_heavy', 'udm2_cloud', 'udm2_confidence', 'udm2_unusable', "
+        "'vv' or 'vh', "
         'got "nri"; did you mean nir?',
         # missing
         (CRS, ""): "4: grid.crs: expected projected CRS in metres, such as EPSG:32719; got nothing",
