@@ -19,6 +19,10 @@ class ItemError(CvlarrayError):
     """A STAC Item doesn't fit its sensor profile; the message says why."""
 
 
+class AccessError(CvlarrayError):
+    """Keys that a source or a store asks for are missing or refused; the message says which."""
+
+
 class ReadError(CvlarrayError):
     """An asset can't be read: missing, truncated, no raster, or another shape than promised."""
 

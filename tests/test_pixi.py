@@ -108,7 +108,8 @@ def test_core_dependencies_agree() -> None:
 
 
 @pytest.mark.parametrize(
-    ("feature", "extras"), [("test", ["demo", "evidence", "postgis", "stackstac"]), ("lint", [])]
+    ("feature", "extras"),
+    [("test", ["cloud", "demo", "evidence", "postgis", "stackstac"]), ("lint", [])],
 )
 def test_feature_has_its_group_and_extras(feature: str, extras: list[str]) -> None:
     lines = [*PYPROJECT["dependency-groups"][feature]]

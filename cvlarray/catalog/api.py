@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from pystac import STACError
 from pystac_client import Client, ConformanceClasses
@@ -11,7 +12,9 @@ from pystac_client.stac_api_io import StacApiIO
 from shapely.geometry import mapping
 from urllib3 import Retry
 
-from cvlarray.catalog.query import Query, RawItem, Rejected, one_line
+from cvlarray.catalog.cql import Condition
+from cvlarray.catalog.query import Query, Rejected
+from cvlarray.catalog.raw import RawItem, one_line
 from cvlarray.errors import SearchError
 
 RETRIES = 5
@@ -20,6 +23,13 @@ BACKOFF_S = 1.0
 TIMEOUT_S = (10.0, 60.0)
 """To connect, and between two bytes of an answer."""
 PAGE_SIZE = 100
+MAX_ITEMS = 500_000
+"""More than ten years of all Amazonia; a server that goes on sends anything but an answer."""
+ORDER = [
+    {"field": "properties.datetime", "direction": "asc"},
+    {"field": "id", "direction": "asc"},
+]
+"""A server that may order as it likes may skip Items between two pages."""
 
 
 class ItemApi:
@@ -31,8 +41,8 @@ class ItemApi:
     def items(self, query: Query) -> Iterator[RawItem | Rejected]:
         """Yield the Items of a coarse search; exact filters follow for every source alike.
 
-        The region is sent as its convex hull: few vertices, and never too small. Cloud cover is not
-        sent, as servers drop Items that state none.
+        The region is sent as its convex hull: few vertices, and never too small. A condition is
+        sent where the API declares all of its properties: others it may compare as text.
         """
         io = _api_io()
         try:
@@ -44,18 +54,26 @@ class ItemApi:
 
     def _pages(self, query: Query, io: StacApiIO) -> Iterator[RawItem]:
         """Yield the Items page by page, each once."""
-        search = self._client(io).search(
+        client = self._client(io)
+        search = client.search(
             collections=list(query.collections),
             intersects=mapping(query.region.convex_hull),
             datetime=query.interval,
             limit=PAGE_SIZE,
+            sortby=ORDER if _sorts(client) else None,
+            **_filter(client, query),
         )
         seen: set[tuple[str, str]] = set()
         for page in search.pages_as_dicts():
             fresh = [item for item in page["features"] if _key(item) not in seen]
-            if not fresh:
+            if page["features"] and not fresh:
                 raise SearchError(f"{self.url} sends the same page of Items again and again")
             seen.update(_key(item) for item in fresh)
+            if len(seen) > MAX_ITEMS:
+                raise SearchError(
+                    f"{self.url} sends more than {MAX_ITEMS} Items and no end; narrow the region, "
+                    "the dates or the filter"
+                )
             yield from fresh
 
     def _client(self, io: StacApiIO) -> Client:
@@ -76,6 +94,34 @@ class ItemApi:
                 "give the API's landing page, or a catalog on disk"
             )
         return Client.open(self.url, stac_io=io)
+
+
+def _sorts(client: Client) -> bool:
+    """Return whether the API sorts; its extension is at version 1.1, the client looks for 1.0."""
+    if any(uri.endswith("/item-search#sort") for uri in client.get_conforms_to()):
+        client.add_conforms_to("SORT")
+    return client.conforms_to(ConformanceClasses.SORT)
+
+
+def _filter(client: Client, query: Query) -> dict[str, Any]:
+    """Return the search's arguments for the conditions that the API can evaluate."""
+    if not query.conditions or not client.conforms_to(ConformanceClasses.FILTER):
+        return {}
+    known = _queryables(client, query.collections)
+    sent: Sequence[Condition] = [c for c in query.conditions if c.is_known_to(known)]
+    if not sent:
+        return {}
+    parts = [condition.as_json for condition in sent]
+    whole = parts[0] if len(parts) == 1 else {"op": "and", "args": parts}
+    return {"filter": whole, "filter_lang": "cql2-json"}
+
+
+def _queryables(client: Client, collections: Sequence[str]) -> frozenset[str]:
+    """Return the properties that the API declares for all collections; none if it won't say."""
+    try:
+        return frozenset(client.get_merged_queryables(list(collections)).get("properties", {}))
+    except (APIError, STACError, ValueError, KeyError, TypeError):
+        return frozenset()
 
 
 def _api_io() -> StacApiIO:

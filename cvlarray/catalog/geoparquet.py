@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pystac
 import rustac
 
-from cvlarray.catalog.query import Query, RawItem, Rejected, one_line
+from cvlarray.catalog.query import Query, Rejected
+from cvlarray.catalog.raw import RawItem, one_line
 from cvlarray.errors import SearchError
 from cvlarray.sensors import timestamp
 

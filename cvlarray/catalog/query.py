@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 import pystac
 from shapely.geometry.base import BaseGeometry
 
+from cvlarray.catalog.cql import Condition
+from cvlarray.catalog.raw import RawItem
 from cvlarray.errors import SearchError
-
-RawItem = Mapping[str, Any]
-"""A STAC Item as its JSON says it."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,8 @@ class Query:
     """First solar day."""
     end: date
     """Last solar day, included."""
-    max_cloud_cover: float | None = None
-    """Percent; Items that state none (SAR) always pass."""
+    conditions: tuple[Condition, ...] = ()
+    """What must be true of an Item besides."""
 
     def __post_init__(self) -> None:
         """Refuse what can't be looked for.
@@ -38,7 +37,7 @@ class Query:
         SearchError
             If the dates are reversed.
         ValueError
-            If the region is empty or not in degrees, or the cloud cover is no percentage.
+            If the region is empty or not in degrees.
         """
         if not self.collections:
             raise ValueError("expected at least one collection to search, got none")
@@ -50,10 +49,6 @@ class Query:
         if self.region.is_empty or not _are_degrees(bounds):
             raise ValueError(
                 f"region must be a geometry in degrees (EPSG:4326), got bounds {bounds}"
-            )
-        if self.max_cloud_cover is not None and not 0 <= self.max_cloud_cover <= 100:
-            raise ValueError(
-                f"max_cloud_cover must be 0 to 100 percent, got {self.max_cloud_cover}"
             )
 
     @property
@@ -98,12 +93,6 @@ class ItemSource(Protocol):
             If the source is missing, can't be read, or is no STAC.
         """
         ...
-
-
-def one_line(error: BaseException, limit: int = 200) -> str:
-    """Return an error's message on one line, cut to a length that can be read."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def _are_degrees(bounds: Sequence[float]) -> bool:

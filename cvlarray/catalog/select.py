@@ -10,8 +10,10 @@ from pathlib import Path
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from cvlarray.catalog.cql import Condition, at_most_cloudy
 from cvlarray.catalog.geoparquet import GeoparquetFile, sort_key, to_item
-from cvlarray.catalog.query import ItemSource, Query, RawItem, Rejected, SearchResult
+from cvlarray.catalog.query import ItemSource, Query, Rejected, SearchResult
+from cvlarray.catalog.raw import RawItem
 from cvlarray.catalog.static import StaticCatalog
 from cvlarray.errors import SearchError
 from cvlarray.sensors import central_longitude, read_footprint, solar_day, timestamp
@@ -25,6 +27,7 @@ def search(
     start: date,
     end: date,
     max_cloud_cover: float | None = None,
+    cql2_filter: str | None = None,
 ) -> SearchResult:
     """Find the Items over a region between two dates.
 
@@ -41,6 +44,9 @@ def search(
         First and last solar day, both included.
     max_cloud_cover
         Percent by the catalogue's word; Items that state none (SAR) always pass.
+    cql2_filter
+        CQL2 text on the Items' fields and properties, such as ``"grid:code" = 'MGRS-19LCF'``. The
+        same for every source; an Item without the property doesn't match.
 
     Returns
     -------
@@ -49,10 +55,16 @@ def search(
     Raises
     ------
     SearchError
-        If the source is missing, unreadable or not STAC, the dates are reversed, or nothing is
-        left: the message says by which filter.
+        If the source is missing, unreadable or not STAC, the dates are reversed, the condition is
+        no CQL2, or nothing is left: the message says by which filter.
+    ValueError
+        If the region is no geometry in degrees, or the cloud cover no percentage.
     """
-    query = Query(tuple(collections), region, start, end, max_cloud_cover)
+    if max_cloud_cover is not None and not 0 <= max_cloud_cover <= 100:
+        raise ValueError(f"max_cloud_cover must be 0 to 100 percent, got {max_cloud_cover}")
+    clear = () if max_cloud_cover is None else (at_most_cloudy(max_cloud_cover),)
+    asked = () if cql2_filter is None else (Condition(cql2_filter),)
+    query = Query(tuple(collections), region, start, end, clear + asked)
     candidates: dict[tuple[str, str], _Candidate] = {}
     rejected: list[Rejected] = []
     for raw in open_source(source).items(query):
@@ -163,15 +175,21 @@ def _select(
             f"{of} no item over the region from {query.start} to {query.end}; "
             f"its {len(days)} are of {days[0]} to {days[-1]}"
         )
-    limit = query.max_cloud_cover
-    clear = [item for item in dated if limit is None or (item.cloud_cover or 0) <= limit]
-    if not clear:
-        least = min(item.cloud_cover or 0 for item in dated)
-        raise SearchError(
-            f"every one of the {len(dated)} items in the dates has more than {limit:g} % cloud; "
-            f"the least has {least:g} %"
-        )
-    return [item.raw for item in clear]
+    left = dated
+    for condition in query.conditions:
+        left = [item for item in left if condition.matches(item.raw)]
+        if not left:
+            raise SearchError(
+                f"none of the {len(dated)} items in the dates meets {condition.text}"
+                f"{_least_cloud(dated) if 'eo:cloud_cover' in condition.properties else ''}"
+            )
+    return [item.raw for item in left]
+
+
+def _least_cloud(items: list[_Candidate]) -> str:
+    """Return what the clearest of the Items has, as an addition to an error."""
+    stated = [item.cloud_cover for item in items if item.cloud_cover is not None]
+    return f"; the least cloud cover is {min(stated):g} %" if stated else ""
 
 
 def _span(bounds: Iterable[float]) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from cvlarray.catalog.query import Query, RawItem, Rejected, one_line
+from cvlarray.catalog.query import Query, Rejected
+from cvlarray.catalog.raw import RawItem, one_line
 from cvlarray.errors import SearchError
 
 

@@ -89,6 +89,12 @@ class SearchConfig(Section):
         le=100,
         description="Leave out items with more eo:cloud_cover, %, 0 to 100; null: read all.",
     )
+    cql2_filter: str | None = Field(
+        default=None,
+        min_length=1,
+        description="CQL2 text that an item's properties must meet, such as "
+        "\"grid:code\" = 'MGRS-19LCF'; an item without the property doesn't; null: no condition.",
+    )
 
 
 class Period(Section):

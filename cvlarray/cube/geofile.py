@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from cvlarray.cube.access import GdalPath, forget, in_environment, opening, without_queries
 from cvlarray.cube.align import Alignment, align
 from cvlarray.errors import ReadError
 from cvlarray.sensors import Asset
@@ -28,6 +28,9 @@ GDAL_OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_HTTP_CONNECTTIMEOUT": "20",
     "GDAL_HTTP_TIMEOUT": "120",
+    # A connection that has gone quiet is given up long before that.
+    "GDAL_HTTP_LOW_SPEED_TIME": "20",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",
     "GDAL_HTTP_MAX_RETRY": "2",
     "GDAL_HTTP_RETRY_DELAY": "0.5",
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
@@ -45,33 +48,41 @@ UNREADABLE = (RasterioError, OSError, NotGeoreferencedWarning)
 """What rasterio raises for a file that is missing, broken, or no raster."""
 
 
-def with_retries(read: Callable[[], T]) -> T:
-    """Return what ``read`` returns, after up to three tries.
+def with_retries(asset: Asset, read: Callable[[GdalPath], T]) -> T:
+    """Return what ``read`` returns of a file's path for GDAL, after up to three tries.
+
+    Each try has the file's keys or token in this thread's GDAL, and asks its server anew.
 
     Raises
     ------
     ReadError
         If the last try fails too, or at once where the file is read but isn't what was promised.
+    AccessError
+        If keys that the file needs are not in the environment.
     """
-    for wait_s in RETRY_AFTER_S:
+    for wait_s in (*RETRY_AFTER_S, None):
+        opened = opening(asset)
         try:
-            return read()
-        except UNREADABLE:
+            with in_environment(opened):
+                return read(opened.path)
+        except UNREADABLE as error:
+            forget(asset, opened)
+            if wait_s is None:
+                raise ReadError(reason(error)) from error
             time.sleep(wait_s)
-    try:
-        return read()
-    except UNREADABLE as error:
-        raise ReadError(reason(error)) from error
+    raise AssertionError("the last try returns or raises")
 
 
 @contextmanager
-def open_checked(asset: Asset, crs: str | None) -> Iterator[rasterio.DatasetReader]:
+def open_checked(path: GdalPath, asset: Asset, crs: str | None) -> Iterator[rasterio.DatasetReader]:
     """Open a file and hold it against what the catalogue says.
 
     Parameters
     ----------
+    path
+        Where GDAL finds the file.
     asset
-        The file.
+        What the catalogue says of it.
     crs
         What the catalogue says its CRS is; None if nothing.
 
@@ -80,7 +91,7 @@ def open_checked(asset: Asset, crs: str | None) -> Iterator[rasterio.DatasetRead
     ReadError
         If it is no GeoTIFF, has other bands or no usable grid, or lies elsewhere than promised.
     """
-    with rasterio.open(asset.href) as dataset:
+    with rasterio.open(path) as dataset:
         if dataset.driver not in DRIVERS:
             raise ReadError(f"is {dataset.driver}, expected a GeoTIFF")
         if dataset.count != asset.n_bands:
@@ -145,4 +156,4 @@ def reason(error: Exception) -> str:
     while cause.__cause__ is not None:
         cause = cause.__cause__
     text = " ".join(str(cause).split()) or type(cause).__name__
-    return re.sub(r"\?[^\s'\"]*", "?...", text)
+    return without_queries(text)

@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from cvlarray.cube import warp
+from cvlarray.cube.access import GdalPath
 from cvlarray.cube.align import Alignment, Extent, intersection, whole
 from cvlarray.cube.geofile import (
     crs_text,
@@ -84,7 +85,9 @@ def read_asset(
         the catalogue says. The layer is then as it was.
     """
     try:
-        return with_retries(lambda: _read_once(asset, crs, geobox, variable, layer, missing))
+        return with_retries(
+            asset, lambda path: _read_once(path, asset, crs, geobox, variable, layer, missing)
+        )
     except ReadError:
         if missing is None:
             layer[...] = variable.fill_value
@@ -92,6 +95,7 @@ def read_asset(
 
 
 def _read_once(
+    path: GdalPath,
     asset: Asset,
     crs: str | None,
     geobox: GeoBox,
@@ -100,7 +104,7 @@ def _read_once(
     missing: Extent | None,
 ) -> Patch:
     """Read a file once; what rasterio raises passes through."""
-    with open_checked(asset, crs) as dataset:
+    with open_checked(path, asset, crs) as dataset:
         asset = with_own_nodata(asset, dataset)
         alignment = file_alignment(dataset, geobox)
         if alignment is None:

@@ -19,6 +19,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 
 from cvlarray.cube import warp
+from cvlarray.cube.access import GdalPath
 from cvlarray.cube.align import Extent, intersection, whole
 from cvlarray.cube.block import Block, mosaic_block
 from cvlarray.cube.days import Day
@@ -80,10 +81,13 @@ def _read_asset(
     missing: Extent | None,
 ) -> Patch:
     """Fill the pixels of a layer that are missing; an `AssetReader`."""
-    return with_retries(lambda: _read_once(asset, crs, geobox, variable, layer, missing))
+    return with_retries(
+        asset, lambda path: _read_once(path, asset, crs, geobox, variable, layer, missing)
+    )
 
 
 def _read_once(
+    path: GdalPath,
     asset: Asset,
     crs: str | None,
     geobox: GeoBox,
@@ -94,7 +98,7 @@ def _read_once(
     """Read a file once through stackstac."""
     if asset.n_bands != 1:
         raise ReadError(f"has {asset.n_bands} bands, stackstac reads files of one")
-    with open_checked(asset, crs) as dataset:
+    with open_checked(path, asset, crs) as dataset:
         asset = with_own_nodata(asset, dataset)
         alignment = file_alignment(dataset, geobox)
         source_crs, transform = crs_text(dataset.crs.to_wkt()), dataset.transform
@@ -109,7 +113,7 @@ def _read_once(
         extent = intersection(alignment.covered(geobox), extent)
     is_copied = alignment is not None and alignment.reduce == 1
     resampling = "nearest" if is_copied else asset.resampling
-    item = _item(asset, source_crs, tuple(transform[:6]), shape)
+    item = _item(path, asset, source_crs, tuple(transform[:6]), shape)
     raw = _stacked(item, asset.band, geobox, _RESAMPLING[resampling])[extent]
     patch = Patch(extent, is_covered, was_missing=missing is None)
     return merge(layer, _canonical(raw, asset, variable), patch, variable)
@@ -143,7 +147,7 @@ def _stacked(
 
 
 def _item(
-    asset: Asset, crs: str, transform: tuple[float, ...], shape: tuple[int, int]
+    path: GdalPath, asset: Asset, crs: str, transform: tuple[float, ...], shape: tuple[int, int]
 ) -> dict[str, Any]:
     """Return the least that stackstac takes for a STAC Item."""
     if not crs.startswith("EPSG:"):
@@ -153,7 +157,7 @@ def _item(
         "proj:transform": list(transform),
         "proj:shape": list(shape),
     }
-    file = {"href": asset.href, "type": "image/tiff; application=geotiff", **projection}
+    file = {"href": str(path), "type": "image/tiff; application=geotiff", **projection}
     return {
         "type": "Feature",
         "id": asset.href,

@@ -26,7 +26,8 @@ def search_units(config: RunConfig, workspace: Workspace) -> list[WorkUnit]:
     the catalogue has changed since.
     """
     question = config.search, config.periods, config.region.to_geometry()
-    key = input_hash(*(part.model_dump() for part in question[:2]), question[2])
+    # What isn't asked for doesn't count: keys that a newer version adds leave old answers valid.
+    key = input_hash(*(part.model_dump(exclude_none=True) for part in question[:2]), question[2])
     work = partial(search_catalog, config, workspace)
     return [WorkUnit(Stage.SEARCH, "items", key, 0, work)]
 
@@ -60,6 +61,7 @@ def usable_items(config: RunConfig) -> tuple[list[pystac.Item], list[str]]:
         start=config.periods.history.start,
         end=config.periods.monitoring.end,
         max_cloud_cover=config.search.max_cloud_cover_percent,
+        cql2_filter=config.search.cql2_filter,
     )
     usable: list[pystac.Item] = []
     reasons = [f"{item.id} {item.reason}" for item in found.rejected]

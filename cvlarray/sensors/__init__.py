@@ -5,7 +5,15 @@ To add a sensor: write a module with a ``PROFILES`` tuple as in `landsat`, add i
 """
 
 from cvlarray.sensors.footprint import central_longitude, read_footprint
-from cvlarray.sensors.profile import Band, Calibration, Identity, Profile, Quantity, timestamp
+from cvlarray.sensors.profile import (
+    Band,
+    Calibration,
+    Identity,
+    Profile,
+    Quantity,
+    Signer,
+    timestamp,
+)
 from cvlarray.sensors.read import PROFILES, read_item
 from cvlarray.sensors.scene import Asset, Scene, newest_baseline, solar_day
 from cvlarray.sensors.sentinel2 import OffsetVerdict, check_boa_offset
@@ -21,6 +29,7 @@ __all__ = [
     "Profile",
     "Quantity",
     "Scene",
+    "Signer",
     "central_longitude",
     "check_boa_offset",
     "newest_baseline",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ def read_footprint(geometry: Mapping[str, Any]) -> BaseGeometry:
     ----------
     geometry
         GeoJSON Polygon or MultiPolygon in EPSG:4326. A ring that runs across the antimeridian
-        (more than 180° wide) is taken the short way round and cut in two.
+        (more than 180° wide) is taken the short way round and cut in two; one that runs round a
+        pole, or is a box from -180 to 180, has the pole, or the box, in it.
 
     Returns
     -------
@@ -64,9 +66,34 @@ def _within_180(footprint: BaseGeometry) -> BaseGeometry:
     west, _, east, _ = footprint.bounds
     if west >= -180 and east <= 180 and widths.max() <= 180:
         return _polygons(footprint)
+    polar = [polygon for polygon in map(_with_pole, parts) if polygon is not None]
+    if len(polar) == len(parts):
+        return _polygons(shapely.union_all([_wrapped(polygon) for polygon in polar]))
     whole = shapely.make_valid(_east_positive(footprint))
+    if whole.area == 0:  # a box around the Earth: both of its sides are the antimeridian
+        return _polygons(footprint)
     beyond = shapely.transform(whole.intersection(_WEST), lambda xy: xy - [360, 0])
     return _polygons(whole.intersection(_EAST).union(beyond))
+
+
+def _with_pole(polygon: Polygon) -> Polygon | None:
+    """Return a ring that runs round a pole as the area up to the pole; None if it doesn't."""
+    xy = shapely.get_coordinates(polygon.exterior)
+    longitude = np.unwrap(xy[:, 0], period=360)
+    if abs(longitude[-1] - longitude[0]) < 180:
+        return None
+    pole = np.copysign(90.0, xy[:, 1].mean())
+    edge = [(longitude[-1], pole), (longitude[0], pole)]
+    return Polygon([*np.column_stack([longitude, xy[:, 1]]), *edge])
+
+
+def _wrapped(footprint: BaseGeometry) -> BaseGeometry:
+    """Return a footprint that leaves [-180, 180] by up to two turns, moved into it."""
+    world = box(-180, -90, 180, 90)
+    turns = [
+        shapely.transform(footprint, partial(np.add, [turn, 0])) for turn in range(-720, 721, 360)
+    ]
+    return shapely.union_all(shapely.intersection(turns, world))
 
 
 def _east_positive(footprint: BaseGeometry) -> BaseGeometry:

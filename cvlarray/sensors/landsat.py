@@ -16,6 +16,7 @@ from cvlarray.sensors.profile import (
     Profile,
     Quantity,
     RawItem,
+    Signer,
 )
 
 _MEASURED = ("coastal", "blue", "green", "red", "nir08", "swir16", "swir22")
@@ -55,6 +56,7 @@ COLLECTION_2 = Profile(
     _BANDS,
     identify,
     surface_reflectance,
+    Signer.PLANETARY_COMPUTER,
 )
 
 PROFILES = (COLLECTION_2,)

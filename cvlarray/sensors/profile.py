@@ -17,6 +17,16 @@ Resampling = Literal["nearest", "bilinear"]
 Family = Literal["sentinel-2", "landsat", "planetscope", "sentinel-1"]
 
 
+class Signer(Enum):
+    """Who gives access to files that aren't open to all; `cube.access` says how.
+
+    A file that lies elsewhere, such as a copy on disk, is opened as it is.
+    """
+
+    PLANETARY_COMPUTER = "tokens of Planetary Computer for Azure blobs"
+    CDSE = "S3 keys of the Copernicus Data Space"
+
+
 class Quantity(Enum):
     """What a band's values measure; it decides how they are scaled and resampled."""
 
@@ -90,6 +100,8 @@ class Profile:
     identify: Callable[[RawItem], Identity]
     calibrate: Callable[[RawItem, Identity], Calibration]
     """The scale/offset rule of the measured bands; classes are never scaled."""
+    signer: Signer | None = None
+    """Who gives access to the files; None where they are open."""
     is_georeferenced: bool = True
     """Whether the pixels lie on a map grid (Sentinel-1 GRD: only after terrain correction)."""
 

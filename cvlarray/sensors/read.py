@@ -176,6 +176,7 @@ def _asset(item: RawItem, band: Band, profile: Profile, calibration: Calibration
         index=band.index,
         n_bands=band.n_bands,
         fill_bits=band.fill_bits,
+        signer=profile.signer,
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
+from enum import Enum
 from typing import Any
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from cvlarray.sensors.profile import Family, Quantity, Resampling
+from cvlarray.sensors.profile import Family, Quantity, Resampling, Signer
 
 SAME_GROUND = 0.99
 """Share of a footprint that newer processings must cover to replace it."""
@@ -44,6 +45,8 @@ class Asset:
     """Bands that the file must have."""
     fill_bits: tuple[int, int] | None = None
     """Band of the file, and bits of it, that mean "no data" in all of its bands."""
+    signer: Signer | None = None
+    """Who gives access to the file, if it isn't open."""
 
     @property
     def resampling(self) -> Resampling:
@@ -162,4 +165,4 @@ def _not_superseded(group: list[Scene]) -> list[Scene]:
 def _plain(asset: Asset) -> tuple[Any, ...]:
     """Return an asset as builtins."""
     values = (getattr(asset, entry.name) for entry in fields(asset))
-    return tuple(value.name if isinstance(value, Quantity) else value for value in values)
+    return tuple(value.name if isinstance(value, Enum) else value for value in values)

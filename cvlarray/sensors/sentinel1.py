@@ -18,6 +18,7 @@ from cvlarray.sensors.profile import (
     Profile,
     Quantity,
     RawItem,
+    Signer,
     refuse,
 )
 
@@ -50,6 +51,7 @@ RTC = Profile(
     tuple(Band(name, name, 10, Quantity.POWER, "float32", -32768) for name in ("vv", "vh")),
     identify,
     unscaled,
+    Signer.PLANETARY_COMPUTER,
 )
 GRD = Profile(
     "sentinel-1-grd",
@@ -58,6 +60,7 @@ GRD = Profile(
     tuple(Band(name, name, 10, Quantity.AMPLITUDE) for name in ("vv", "vh")),
     identify,
     unscaled,
+    Signer.PLANETARY_COMPUTER,
     is_georeferenced=False,
 )
 

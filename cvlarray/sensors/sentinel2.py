@@ -32,6 +32,7 @@ from cvlarray.sensors.profile import (
     Profile,
     Quantity,
     RawItem,
+    Signer,
     refuse,
     timestamp,
 )
@@ -191,6 +192,7 @@ PLANETARY_COMPUTER = Profile(
     _bands("{esa}"),
     identify,
     offset_as_delivered,
+    Signer.PLANETARY_COMPUTER,
 )
 CDSE = Profile(
     "sentinel-2-l2a/cdse",
@@ -199,6 +201,7 @@ CDSE = Profile(
     _bands("{esa}_{m}m"),
     identify,
     offset_as_delivered,
+    Signer.CDSE,
 )
 
 PROFILES = (EARTH_SEARCH, EARTH_SEARCH_C1, PLANETARY_COMPUTER, CDSE)

@@ -13,6 +13,8 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from cvlarray.simulate import Product, write_scene
+from tests.s3_server import s3 as s3  # noqa: PLC0414
+from tests.s3_server import s3_process as s3_process  # noqa: PLC0414
 
 NORTH, WEST = 8_700_000, 300_000
 

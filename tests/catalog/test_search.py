@@ -7,7 +7,9 @@ import json
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -206,7 +208,7 @@ def test_cloud_cover_is_asked_of_those_that_state_it(catalog: Path) -> None:
         "f-sar",
         "g-coast",
     ]
-    with pytest.raises(SearchError, match=r"every one of the 4 items .* the least has 10 %"):
+    with pytest.raises(SearchError, match=r"none of the 4 items .*; the least cloud cover is 10 %"):
         july(catalog, max_cloud_cover=9.5)
 
 
@@ -218,6 +220,45 @@ def test_order_does_not_depend_on_the_catalogue(tmp_path: Path) -> None:
         "g-coast",
         "d-later",
     ]
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ('"grid:code" = \'MGRS-19LCF\' AND "eo:cloud_cover" > 10', ["d-later"]),
+        (
+            "platform LIKE 'sentinel-2%' AND \"eo:cloud_cover\" < 50",
+            ["a-same-time", "b-same-time", "g-coast"],
+        ),
+        ("s1:shape IS NULL AND collection IN ('sentinel-1-rtc')", ["f-sar"]),
+        ('NOT "eo:cloud_cover" < 50', ["d-later"]),  # SAR states none: neither less nor not less
+    ],
+)
+def test_cql2_filter(catalog: Path, tmp_path: Path, condition: str, expected: list[str]) -> None:
+    save_items(map(stac, ITEMS), tmp_path / "items.parquet")
+    for source in (catalog, tmp_path / "items.parquet"):
+        found = july(
+            source, collections=["sentinel-2-l2a", "sentinel-1-rtc"], cql2_filter=condition
+        )
+        assert ids(found) == expected
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_footprints_around_a_pole(tmp_path: Path, turn: int) -> None:
+    """As a box to the pole, and as the outline of a polar stereographic square has it."""
+    corners = [(-135, -88), (-45, -88), (45, -88), (135, -88), (-135, -88)][::turn]
+    raws = [
+        item("box", footprint=box(-180, -90, 180, -80)),
+        item("ring", footprint=Polygon(corners)) | {"bbox": [-180, -90, 180, -88]},
+    ]
+    path = write_catalog(tmp_path / "c", raws)
+    save_items(map(stac, raws), tmp_path / "i.parquet")
+    for source in (path, tmp_path / "i.parquet"):
+        assert ids(july(source, region=box(170, -90, 180, -89.5))) == ["box", "ring"]
+        assert ids(july(source, region=box(-90, -90, 90, -89))) == ["box", "ring"]
+        assert ids(july(source, region=box(-10, -81, 10, -80.5))) == ["box"]
+        with pytest.raises(SearchError, match="outside every item"):
+            july(source, region=box(-10, 80, 10, 90))
 
 
 LONGITUDES = st.floats(-72, -66)
@@ -326,6 +367,9 @@ def test_geoparquet_rows_without_geometry_or_box_are_reported(tmp_path: Path) ->
             "no item over the region from 2025-01-01 to 2025-02-01; its 5 are of 2024-06-01 to",
         ),
         ({"start": date(2024, 8, 1)}, "dates are reversed"),
+        ({"cql2_filter": "gsd = 10"}, "none of the 4 items in the dates meets gsd = 10"),
+        ({"cql2_filter": "platform ="}, "expected a condition in CQL2 text, got 'platform ='"),
+        ({"cql2_filter": "'a'"}, "expected a condition in CQL2 text"),
     ],
 )
 def test_empty_searches_say_why(catalog: Path, tmp_path: Path, changes: Json, message: str) -> None:
@@ -407,8 +451,12 @@ def test_catalog_that_links_in_a_circle_ends(tmp_path: Path) -> None:
 
 def stac(raw: Json) -> pystac.Item:
     """Return the Item with absolute hrefs."""
-    absolute = {key: a | {"href": f"/data{a['href'][1:]}"} for key, a in raw["assets"].items()}
-    return pystac.Item.from_dict(raw | {"assets": absolute}, migrate=False)
+    return pystac.Item.from_dict(raw | {"assets": absolute(raw)}, migrate=False)
+
+
+def absolute(raw: Json) -> Json:
+    """Return the Item's assets with absolute hrefs."""
+    return {key: a | {"href": f"/data{a['href'][1:]}"} for key, a in raw["assets"].items()}
 
 
 def digest(path: Path) -> str:
@@ -515,6 +563,7 @@ class Api:
     def __init__(self) -> None:
         self.answers: dict[str, list[Answer]] = {}
         self.asked: list[tuple[str, Any]] = []
+        self.pause_s = 0.0
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -529,11 +578,13 @@ class Api:
                 path = self.path.split("?")[0]
                 outer.asked.append((path, body))
                 waiting = outer.answers.get(path, [(404, "no such page")])
+                time.sleep(outer.pause_s)
                 status, text = waiting.pop(0) if len(waiting) > 1 else waiting[0]
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(text.encode())))
-                self.end_headers()
-                self.wfile.write(text.encode())
+                with suppress(ConnectionError):  # nobody may wait any more
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(text.encode())))
+                    self.end_headers()
+                    self.wfile.write(text.encode())
 
             def log_message(self, *_args: object) -> None:
                 """Keep quiet."""
@@ -564,7 +615,7 @@ def stac_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
 def page(*items: Json, following: str | None = None) -> Answer:
     links = [{"rel": "next", "href": following, "method": "POST", "body": {}}] if following else []
-    features = [raw | {"assets": stac(raw).to_dict()["assets"]} for raw in items]
+    features = [raw | {"assets": absolute(raw)} for raw in items]
     return 200, json.dumps({"type": "FeatureCollection", "features": features, "links": links})
 
 
@@ -609,6 +660,33 @@ def test_api_that_pages_for_ever(stac_api: Api) -> None:
     stac_api.answers["/search"] = [page(*ITEMS, following=f"{stac_api.url}search")]
     with pytest.raises(SearchError, match="the same page of Items again and again"):
         july(stac_api.url)
+
+
+def test_api_that_sends_new_items_for_ever(stac_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "MAX_ITEMS", 5)
+    more = f"{stac_api.url}search"
+    stac_api.answers["/search"] = [page(item(f"i{n}"), following=more) for n in range(20)]
+    with pytest.raises(SearchError, match="sends more than 5 Items and no end"):
+        july(stac_api.url)
+
+
+def test_api_that_never_answers(stac_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "TIMEOUT_S", (1, 0.05))
+    monkeypatch.setattr(api, "RETRIES", 1)
+    stac_api.pause_s = 0.3
+    with pytest.raises(SearchError, match=r"can't be reached: .*[Tt]imed? ?out"):
+        july(stac_api.url)
+
+
+def test_api_that_sends_items_nobody_can_use(stac_api: Api) -> None:
+    bad = [item(name) for name in ("no-geometry", "no-box", "no-time")]
+    bad[0]["geometry"] = None
+    del bad[1]["bbox"]
+    bad[2]["properties"]["datetime"] = None
+    stac_api.answers["/search"] = [page(*bad, item("good"))]
+    result = july(stac_api.url)
+    assert ids(result) == ["good"]
+    assert {rejected.id for rejected in result.rejected} == {"no-geometry", "no-box", "no-time"}
 
 
 def test_api_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def _has_postgis() -> bool:
     return any(Path("/usr/share/postgresql").glob("*/extension/postgis.control"))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -63,7 +63,7 @@ def postgis_server(
         )
         assert done.returncode == 0, f"{command}: {done.stdout} {done.stderr}"
 
-    data, port = folder / "data", _free_port()
+    data, port = folder / "data", free_port()
     options = (
         f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off "
         "-c full_page_writes=off -c synchronous_commit=off -c max_connections=30"

@@ -1,0 +1,3 @@
+"""Fixtures of a real STAC API."""
+
+from tests.postgis_server import postgis_server as postgis_server  # noqa: PLC0414
