@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 
 from cvlarray.store import replacing, write_atomic
 
-__all__ = ["geojson", "write_alerts"]
+__all__ = ["geojson", "plain_value", "write_alerts"]
 
 
 def write_alerts(alerts: gpd.GeoDataFrame, geojson_path: Path, parquet_path: Path) -> None:
@@ -65,13 +66,17 @@ def _features(alerts: gpd.GeoDataFrame) -> Iterator[str]:
             "type": "Feature",
             "id": record.get("event_id"),
             "geometry": shapely.geometry.mapping(shapely.orient_polygons(geometry)),
-            "properties": {name: _plain(value) for name, value in record.items()},
+            "properties": {name: plain_value(value) for name, value in record.items()},
         }
         yield json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
+def plain_value(value: Any) -> Any:
+    """Return a cell of a table as JSON has it: missing as None, dates as ISO 8601."""
+    if isinstance(value, np.ndarray):
+        return [plain_value(entry) for entry in value]
+    if isinstance(value, np.generic):
+        value = value.item()
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return None
     if isinstance(value, pd.Timestamp):

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cvlarray.cli.display import run_display
+from cvlarray.cli.review import invite, labels, review
 from cvlarray.cli.tables import coverage_table, plan_table, status_table
 from cvlarray.cli.verify import HELP as VERIFY_HELP
 from cvlarray.cli.verify import verify
@@ -181,6 +182,9 @@ def demo(
 
 app.command()(simulate)
 app.command(help=VERIFY_HELP)(verify)
+app.command()(review)
+app.command()(invite)
+app.command()(labels)
 
 
 @app.command()

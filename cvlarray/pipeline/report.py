@@ -44,7 +44,7 @@ def make_report(context: RunContext, ledger: Ledger) -> UnitOutcome:
     config = context.config
     alerts = gpd.read_parquet(context.workspace.alerts_parquet)
     shown = _shown(alerts, config.report.n_alerts_shown)
-    clear_share = _clear_share(context, ledger)
+    clear_share = clear_share_of(context, ledger)
     summary = ledger.summary()
     inputs = ReportInputs(
         title=config.report.title or config.name,
@@ -57,7 +57,7 @@ def make_report(context: RunContext, ledger: Ledger) -> UnitOutcome:
         alerts=alerts,
         detections=open_raw(context.workspace.detections),
         clear_share=clear_share,
-        chips={a["event_id"]: _chips(context.workspace.chips, a) for _, a in shown.iterrows()},
+        chips={a["event_id"]: chips_of(context.workspace.chips, a) for _, a in shown.iterrows()},
         series=_series(context, shown),
         stages=[summary[stage] for stage in Stage if stage in summary],
         unread=_unread(context, ledger),
@@ -75,30 +75,31 @@ def _shown(alerts: gpd.GeoDataFrame, n_shown: int) -> gpd.GeoDataFrame:
 
 
 def _series(context: RunContext, shown: gpd.GeoDataFrame) -> dict[str, AlertSeries]:
-    """Return the series of the first of the watched features, by event id.
+    """Return the series of the alerts shown, by event id."""
+    return {alert["event_id"]: series_of(context, alert) for _, alert in shown.iterrows()}
 
-    Of the stores, only each alert's window is read and masked.
+
+def series_of(context: RunContext, alert: pd.Series) -> AlertSeries:
+    """Return the series of the first of the watched features at an alert.
+
+    Of the stores, only the alert's window is read and masked.
     """
-    cube = open_raw(context.workspace.cube)
-    baseline = open_raw(context.workspace.baseline)
     feature = context.config.baseline.features[0]
-    series = {}
-    for _, alert in shown.iterrows():
-        window = alert_window(alert["geometry"], context.geobox)
-        place = cube.isel(y=window.y, x=window.x)
-        series[alert["event_id"]] = alert_series(
-            feature_cube(place, clear_mask(place, context.config), [feature]),
-            baseline.isel(y=window.y, x=window.x).load(),
-            alert,
-            geobox=window.geobox,
-            feature=feature,
-            monitoring_start=context.config.periods.monitoring.start,
-            half_width=context.config.monitor.threshold_z,
-        )
-    return series
+    window = alert_window(alert["geometry"], context.geobox)
+    place = {"y": window.y, "x": window.x}
+    cube = open_raw(context.workspace.cube).isel(place)
+    return alert_series(
+        feature_cube(cube, clear_mask(cube, context.config), [feature]),
+        open_raw(context.workspace.baseline).isel(place).load(),
+        alert,
+        geobox=window.geobox,
+        feature=feature,
+        monitoring_start=context.config.periods.monitoring.start,
+        half_width=context.config.monitor.threshold_z,
+    )
 
 
-def _chips(folder: Path, alert: pd.Series) -> ChipPair:
+def chips_of(folder: Path, alert: pd.Series) -> ChipPair:
     """Return the pictures of an alert, as the alerts stage left them."""
     pictures = [folder / f"{alert['event_id']}_{when}.png" for when in ("before", "after")]
     before, after = (path.read_bytes() if path.exists() else None for path in pictures)
@@ -107,7 +108,7 @@ def _chips(folder: Path, alert: pd.Series) -> ChipPair:
     return ChipPair(before, after, before_date, after_date, "")
 
 
-def _clear_share(context: RunContext, ledger: Ledger) -> pd.DataFrame:
+def clear_share_of(context: RunContext, ledger: Ledger) -> pd.DataFrame:
     """Return the share of the tiles' pixels that was clear on each date."""
     sizes = {tile.name: int(np.prod(tile.geobox.shape)) for tile in context.tiles}
     clear = dict.fromkeys((str(day) for day in context.dates), 0.0)

@@ -88,6 +88,11 @@ class Workspace:
         return self.path / "coverage"
 
     @property
+    def review(self) -> Path:
+        """Folder of the verification page: its database, and its key if it keeps one."""
+        return self.path / "review"
+
+    @property
     def logs(self) -> Path:
         """Folder of the log files."""
         return self.path / "logs"

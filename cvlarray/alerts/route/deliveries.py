@@ -12,7 +12,7 @@ import pandas as pd
 from cvlarray.alerts.route.partner import Partner
 from cvlarray.alerts.route.rule import Priority, Queue
 
-__all__ = ["DELIVERY_DTYPES", "deliver_to"]
+__all__ = ["DELIVERY_DTYPES", "concerns", "deliver_to"]
 
 DELIVERY_DTYPES = {
     "event_id": "string",
@@ -60,7 +60,7 @@ def deliver_to(partners: Sequence[Partner], alerts: gpd.GeoDataFrame) -> pd.Data
 
 
 def _one_partner(partner: Partner, alerts: gpd.GeoDataFrame) -> pd.DataFrame:
-    taken = alerts[_concerns(partner, alerts)]
+    taken = alerts[concerns(partner, alerts)]
     monitoring = taken["queue"] == Queue.MONITORING
     wanted = taken["priority"].isin([priority.value for priority in partner.priorities])
     asked, kept = taken[~monitoring & wanted], taken[monitoring]
@@ -77,8 +77,17 @@ def _kept(partner: Partner, alerts: gpd.GeoDataFrame) -> pd.DataFrame:
     return rows.sort_values("event_id")
 
 
-def _concerns(partner: Partner, alerts: gpd.GeoDataFrame) -> BoolArray:
-    """Return which alerts are the partner's by place, class and confidence."""
+def concerns(partner: Partner, alerts: gpd.GeoDataFrame) -> BoolArray:
+    """Return which alerts are the partner's by place, class and confidence.
+
+    Parameters
+    ----------
+    partner
+        Whose.
+    alerts
+        (n,) alerts in EPSG:4326 with ``class`` and ``confidence``, and ``jurisdiction`` for a
+        partner with codes.
+    """
     concerns: BoolArray = (alerts["confidence"] >= partner.min_confidence).to_numpy(bool)
     if partner.classes:
         concerns &= alerts["class"].isin(partner.classes).to_numpy(bool)

@@ -1,0 +1,108 @@
+"""The page's own database: alerts ready to be served, and what was said of them."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cvlarray.errors import StoreError
+from cvlarray.store.atomic import make_folder
+
+__all__ = ["ReviewDatabase"]
+
+_VERSION = 1
+_BUSY_TIMEOUT_S = 30.0
+_SCHEMA = Path(__file__).with_name("schema.sql")
+
+
+class ReviewDatabase:
+    """SQLite with one connection a thread; readers never wait for a writer.
+
+    Parameters
+    ----------
+    path
+        The file; made if absent. It must be on a local disk: the write-ahead log needs shared
+        memory.
+
+    Raises
+    ------
+    StoreError
+        If the file is no review database, was written by a newer version, or can't be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        make_folder(path.parent)
+        with self.explained():
+            self._prepare()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection of this thread, in autocommit."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA synchronous = FULL")
+            self._local.connection = connection
+        return connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write all of it or nothing; the log is on the disk when the block ends.
+
+        Raises
+        ------
+        StoreError
+            If the file can't be written.
+        """
+        with self.explained():
+            connection = self.connection
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"cannot use the review database {self.path}: {error}; "
+                "check that its disk is writable and not full"
+            ) from error
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    def _prepare(self) -> None:
+        version = self._version()
+        if version > _VERSION:
+            raise StoreError(
+                f"{self.path} has review version {version}, this cvlarray reads up to {_VERSION}; "
+                "use the cvlarray that wrote it, or a newer one"
+            )
+        if version == _VERSION:
+            return
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        with self.transaction() as connection:
+            if self._version() < _VERSION:  # another process may have been first
+                for statement in _SCHEMA.read_text(encoding="utf-8").split(";;"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {_VERSION}")
+
+    def _version(self) -> int:
+        return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
