@@ -11,12 +11,15 @@ import rasterio
 from numpy.typing import NDArray
 
 from benchmarks.worker import Work
+from cvlarray.features import FEATURES
 from cvlarray.kernels.detectors import Consecutive
-from cvlarray.kernels.evidence import collect_evidence
+from cvlarray.kernels.evidence import findings
 from cvlarray.kernels.harmonics import fit_robust
 from cvlarray.kernels.indices import clear_band, normalised_difference
-from cvlarray.kernels.residual import DateStatistics, joint_residual, standardise
+from cvlarray.kernels.online import state_of
+from cvlarray.kernels.residual import DateStatistics
 from cvlarray.kernels.season import TimeAxis
+from cvlarray.monitor.scan import PixelState, Watch, scan
 
 FOLDER_VARIABLE = "BENCH_SCENES"
 """Environment variable that names the folder of scenes."""
@@ -57,19 +60,18 @@ def _one_strip(
 ) -> None:
     axis = TimeAxis.over(*HISTORY)
     is_history = days <= HISTORY[1]
-    later = days[~is_history]
+    past, later = days[is_history], days[~is_history]
     is_clear = np.isin(scl, CLEAR_CLASSES)
-    features = [(-1, normalised_difference(nir, red, is_clear)), (1, clear_band(red, is_clear))]
-    residuals = []
-    for direction, series in features:
-        fit = fit_robust(series[is_history], days[is_history], axis, min_observations=12)
-        model = fit.coefficients, fit.sigma
-        observed = series[~is_history]
-        residual = standardise(observed, later, *model, axis, direction=direction, sigma_floor=100)
-        residuals.append(residual.reshape(later.size, -1))
-    joint = joint_residual(residuals, DateStatistics.neutral(2, later.size))
-    detector = Consecutive()
-    collect_evidence(joint, later.astype(np.int32), detector(joint), detector.threshold)
+    features = np.stack([normalised_difference(nir, red, is_clear), clear_band(red, is_clear)])
+    series = features.reshape(2, days.size, -1)
+    fits = [fit_robust(one[is_history], past, axis, min_observations=12) for one in series]
+    coefficients, sigma, _ = (np.stack(arrays) for arrays in zip(*fits, strict=True))
+    season = state_of(series[:, is_history], past, axis, coefficients, sigma)
+    watch = Watch(axis, (FEATURES["ndvi"], FEATURES["red"]), Consecutive())
+    state = PixelState.begin(watch.detector, season, np.ones(sigma.shape[1], bool))
+    neutral = DateStatistics.neutral(2, later.size)
+    scan(watch, state, series[:, ~is_history], later.tolist(), neutral)
+    findings(state.alarm, state.evidence)
 
 
 def _read_scenes(

@@ -167,6 +167,17 @@ N_VALID = Variable(
     {"long_name": "clear observations in the history", "units": "1"},
 )
 
+MOMENTS = Variable(
+    "moments",
+    ("moment", "y", "x"),
+    "float32",
+    np.float32(0),
+    {
+        "long_name": "weighted sums of the seasonal model's normal equations, of all features",
+        "units": "1",
+    },
+)
+
 DATE_OFFSET = Variable(
     "date_offset",
     ("feature", "time"),
@@ -224,7 +235,7 @@ MAGNITUDE = Variable(
     ("y", "x"),
     "float32",
     np.float32("nan"),
-    {"long_name": "median standardised residual of the flagged observations", "units": "1"},
+    {"long_name": "median standardised residual of the first flagged observations", "units": "1"},
 )
 CONFIDENCE = Variable(
     "confidence",
@@ -244,6 +255,25 @@ N_FLAGGED = Variable(
     None,
     {"long_name": "observations beyond the threshold from first_flagged on", "units": "1"},
 )
+N_SINCE = Variable(
+    "n_since",
+    ("y", "x"),
+    "uint16",
+    None,
+    {"long_name": "clear observations from first_flagged on", "units": "1"},
+)
+DIRECTION = Variable(
+    "direction",
+    ("y", "x"),
+    "int8",
+    None,
+    {
+        "long_name": "where the first watched feature went",
+        "units": "1",
+        "flag_values": [-1, 0, 1],
+        "flag_meanings": "fell no_confirmed_change rose",
+    },
+)
 N_CLEAR = Variable(
     "n_clear",
     ("y", "x"),
@@ -262,7 +292,7 @@ MAX_GAP_DAYS = Variable(
     },
 )
 
-BASELINE_VARIABLES = (COEFFICIENTS, SIGMA, N_VALID)
+BASELINE_VARIABLES = (COEFFICIENTS, SIGMA, N_VALID, MOMENTS)
 DATE_VARIABLES = (DATE_OFFSET, DATE_SPREAD)
 DETECTION_VARIABLES = (
     FIRST_FLAGGED,
@@ -271,7 +301,66 @@ DETECTION_VARIABLES = (
     INTERVAL_END,
     MAGNITUDE,
     CONFIDENCE,
+    DIRECTION,
     N_FLAGGED,
+    N_SINCE,
     N_CLEAR,
     MAX_GAP_DAYS,
 )
+
+ALARM_FIRST = date_variable("alarm_first", "date at which the pending or confirmed change began")
+ALARM_CONFIRMED = date_variable("alarm_confirmed", "date that confirmed the change")
+DETECTOR_MEMORY = Variable(
+    "detector_memory",
+    ("remembered", "y", "x"),
+    "float32",
+    np.float32(0),
+    {"long_name": "what the sequential test remembers from date to date", "units": "1"},
+)
+LAST_INTACT = date_variable(
+    "last_intact", "last clear observation as expected before the pending or confirmed change"
+)
+LAST_CLEAR = date_variable("last_clear", "last clear observation, or the first date")
+FLAGGED = Variable(
+    "flagged",
+    ("kept", "y", "x"),
+    "float32",
+    np.float32("inf"),
+    {"long_name": "first flagged standardised residuals, by size", "units": "1"},
+)
+LOG_ODDS = Variable(
+    "log_odds", ("y", "x"), "float32", np.float32(0), {"long_name": "log odds of a change"}
+)
+PEAK_LOG_ODDS = Variable(
+    "peak_log_odds",
+    ("y", "x"),
+    "float32",
+    np.float32(0),
+    {"long_name": "highest log odds of a change since it began"},
+)
+IS_FOREST = Variable(
+    "is_forest",
+    ("y", "x"),
+    "bool",
+    None,
+    {"long_name": "pixel was forest in the history", "units": "1"},
+)
+STATE_VARIABLES = (
+    MOMENTS,
+    COEFFICIENTS,
+    SIGMA,
+    DETECTOR_MEMORY,
+    ALARM_FIRST,
+    ALARM_CONFIRMED,
+    LAST_INTACT,
+    LAST_CLEAR,
+    N_CLEAR,
+    MAX_GAP_DAYS,
+    N_SINCE,
+    N_FLAGGED,
+    FLAGGED,
+    LOG_ODDS,
+    PEAK_LOG_ODDS,
+    IS_FOREST,
+)
+"""All that watching goes on from; the order is that of `cvlarray.monitor.scan.PixelState`."""

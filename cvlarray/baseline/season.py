@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from cvlarray.baseline.dates import days_of, history_axis
 from cvlarray.baseline.pixelwise import over_pixels, require_one_chunk
 from cvlarray.kernels import harmonics
-from cvlarray.kernels.season import TimeAxis, coefficient_names
-from cvlarray.names import BASELINE_VARIABLES, COEFFICIENTS, N_VALID, SIGMA
+from cvlarray.kernels.online import state_of
+from cvlarray.kernels.season import TimeAxis, coefficient_names, moment_names
+from cvlarray.names import BASELINE_VARIABLES, COEFFICIENTS, MOMENTS, N_VALID, SIGMA
 
 
 def fit_baseline(
@@ -49,9 +50,11 @@ def fit_baseline(
     Returns
     -------
     ``coefficients`` (feature, coefficient, y, x) and ``sigma`` (feature, y, x) float32 in the
-    features' units, NaN where too few observations; ``n_valid`` (feature, y, x) uint16. The attrs
-    ``time_origin`` [days since 1970-01-01], ``time_span_days`` and ``harmonic_order`` say what the
-    coefficients mean. Lazy if ``features`` is.
+    features' units, NaN where too few observations; ``n_valid`` (feature, y, x) uint16;
+    ``moments`` (moment, y, x) float32, from which `cvlarray.monitor.update` goes on; with a prior
+    also its ``prior_strength`` (feature, coefficient). The attrs ``time_origin`` [days since
+    1970-01-01], ``time_span_days`` and ``harmonic_order`` say what the coefficients mean. Lazy if
+    ``features`` is.
 
     Raises
     ------
@@ -75,15 +78,19 @@ def fit_baseline(
         harmonic_order=harmonic_order,
         min_observations=default_minimum if min_observations is None else min_observations,
     )
+    n_features = chosen.sizes["feature"]
     packed = over_pixels(
         function,
         chosen.transpose("feature", "time", "y", "x"),
         *([] if prior is None else [_prior_array(prior, chosen)]),
-        dims=("feature", "packed", "y", "x"),
-        sizes={"packed": len(names) + 2},
+        dims=("packed", "y", "x"),
+        sizes={"packed": n_features * (len(names) + 2) + len(moment_names(harmonic_order))},
         dtype=np.float32,
     )
-    return _unpack(packed, names, axis)
+    baseline = _unpack(packed, chosen["feature"], names, axis)
+    if prior is not None:
+        baseline["prior_strength"] = prior["prior_strength"].sel(feature=baseline["feature"])
+    return baseline
 
 
 def predict(baseline: xr.Dataset, times: Any) -> xr.DataArray:
@@ -140,11 +147,10 @@ def _fit_baseline(
     harmonic_order: int,
     min_observations: int,
 ) -> NDArray[np.float32]:
-    """Return coefficients, sigma and n_valid of a block, stacked along one axis."""
-    n_features, _, *shape = features.shape
-    packed = np.empty((n_features, 2 * harmonic_order + 4, *shape), np.float32)
-    for number, (series, out) in enumerate(zip(features, packed, strict=True)):
-        fit = harmonics.fit_robust(
+    """Return coefficients, sigma and n_valid of each feature, and the moments, along one axis."""
+    n_features, n_dates, *shape = features.shape
+    fits = [
+        harmonics.fit_robust(
             series,
             days,
             axis,
@@ -152,8 +158,20 @@ def _fit_baseline(
             min_observations=min_observations,
             prior=None if priors is None else _split_prior(priors[number]),
         )
-        out[:-2], out[-2], out[-1] = fit
-    return packed
+        for number, series in enumerate(features)
+    ]
+    coefficients, sigma, n_valid = (np.stack(arrays) for arrays in zip(*fits, strict=True))
+    flat = features.reshape(n_features, n_dates, -1)
+    n_pixels = flat.shape[2]
+    state = state_of(
+        flat,
+        days,
+        axis,
+        coefficients.reshape(n_features, -1, n_pixels),
+        sigma.reshape(n_features, n_pixels),
+    )
+    parts = state.coefficients, state.sigma, n_valid, state.moments
+    return np.concatenate([part.reshape(-1, *shape).astype(np.float32) for part in parts])
 
 
 def _split_prior(parameters: NDArray[np.float32]) -> harmonics.Prior:
@@ -161,20 +179,36 @@ def _split_prior(parameters: NDArray[np.float32]) -> harmonics.Prior:
     return harmonics.Prior(mean, strength, float(parameters[-1]))
 
 
-def _unpack(packed: xr.DataArray, names: list[str], axis: TimeAxis) -> xr.Dataset:
+def _unpack(
+    packed: xr.DataArray, features: xr.DataArray, names: list[str], axis: TimeAxis
+) -> xr.Dataset:
     """Return the baseline's variables with their names and attributes."""
-    coefficients = packed.isel(packed=slice(0, -2)).rename(packed="coefficient")
+    n_features, n_names = features.size, len(names)
+    ends = np.cumsum([n_features * n_names, n_features, n_features]).tolist()
+    coefficients, sigma, n_valid, moments = (
+        packed.isel(packed=slice(start, end))
+        for start, end in zip([0, *ends], [*ends, None], strict=True)
+    )
+    of_feature = [
+        coefficients.isel(packed=slice(start, start + n_names))
+        for start in range(0, n_features * n_names, n_names)
+    ]
+    stacked = xr.concat(of_feature, "feature", coords="minimal", compat="override")
+    feature = {"feature": features.to_numpy()}
     variables = {
-        COEFFICIENTS.name: coefficients.assign_coords(coefficient=names),
-        SIGMA.name: packed.isel(packed=-2),
-        N_VALID.name: packed.isel(packed=-1).astype(N_VALID.dtype),
+        COEFFICIENTS.name: stacked.rename(packed="coefficient").assign_coords(coefficient=names),
+        SIGMA.name: sigma.rename(packed="feature"),
+        N_VALID.name: n_valid.rename(packed="feature").astype(N_VALID.dtype),
+        MOMENTS.name: moments.rename(packed="moment").assign_coords(
+            moment=moment_names((n_names - 2) // 2)
+        ),
     }
     attrs = {
         "time_origin": axis.origin_days,
         "time_span_days": axis.span_days,
-        "harmonic_order": (len(names) - 2) // 2,
+        "harmonic_order": (n_names - 2) // 2,
     }
-    baseline = xr.Dataset(variables, attrs=attrs)
+    baseline = xr.Dataset(variables, attrs=attrs).assign_coords(feature)
     for variable in BASELINE_VARIABLES:
         baseline[variable.name].attrs.update(variable.attrs)
     return baseline

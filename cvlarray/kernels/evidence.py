@@ -1,4 +1,8 @@
-"""What the observations say about an alarm: its dates, its size, how likely it is real."""
+"""What the observations say about an alarm: its dates, its size, how likely it is real.
+
+Collected date by date, like the alarms themselves: what is asked after a period doesn't depend on
+how the period was cut into runs.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,54 @@ from cvlarray.kernels.accelerate import jit, jit_inline
 from cvlarray.kernels.detectors import NEVER, Alarm
 from cvlarray.kernels.likelihood import PRIOR, log_likelihood_ratio
 
-NO_DATE = -1
+NO_DATE = np.int32(-1)
+
+N_KEPT = 5
+"""Flagged residuals that the magnitude is the median of: the first ones, so that it tells of the
+change and not of the years of regrowth or bare ground after it."""
+
+_PRIOR_LOG_ODDS = np.float32(np.log(PRIOR / (1 - PRIOR)))
 
 
 class Evidence(NamedTuple):
-    """Arrays (pixel,); dates are days since 1970-01-01, -1 where there is none."""
+    """What is known of each pixel so far; days since 1970-01-01, -1 where there is none."""
+
+    last_intact: NDArray[np.int32]
+    """(pixel,): last clear observation as expected before the pending or confirmed change."""
+    last_clear: NDArray[np.int32]
+    """(pixel,): last clear observation; the first date where there was none."""
+    n_clear: NDArray[np.uint16]
+    """(pixel,): clear observations."""
+    max_gap_days: NDArray[np.uint16]
+    """(pixel,): longest time without one, from the first date to the last."""
+    n_since: NDArray[np.uint16]
+    """(pixel,): clear observations from the change's first on."""
+    n_flagged: NDArray[np.uint16]
+    """(pixel,): of these, those beyond the threshold."""
+    flagged: NDArray[np.float32]
+    """(`N_KEPT`, pixel): the first of their residuals by size; infinite where there are fewer."""
+    log_odds: NDArray[np.float32]
+    peak_log_odds: NDArray[np.float32]
+    """(pixel,): of a change, now and at their highest since it began."""
+
+    @classmethod
+    def none(cls, n_pixels: int) -> Evidence:
+        """Return that nothing has been seen yet."""
+        return cls(
+            last_intact=np.full(n_pixels, NO_DATE, np.int32),
+            last_clear=np.full(n_pixels, NO_DATE, np.int32),
+            n_clear=np.zeros(n_pixels, np.uint16),
+            max_gap_days=np.zeros(n_pixels, np.uint16),
+            n_since=np.zeros(n_pixels, np.uint16),
+            n_flagged=np.zeros(n_pixels, np.uint16),
+            flagged=np.full((N_KEPT, n_pixels), np.inf, np.float32),
+            log_odds=np.full(n_pixels, _PRIOR_LOG_ODDS, np.float32),
+            peak_log_odds=np.full(n_pixels, _PRIOR_LOG_ODDS, np.float32),
+        )
+
+
+class Findings(NamedTuple):
+    """Arrays (pixel,) of the confirmed alarms; days since 1970-01-01, -1 where there is none."""
 
     first_flagged: NDArray[np.int32]
     confirmed: NDArray[np.int32]
@@ -24,11 +71,13 @@ class Evidence(NamedTuple):
     interval_end: NDArray[np.int32]
     """First clear observation that was changed."""
     magnitude: NDArray[np.float32]
-    """Median residual of the flagged observations; NaN without any."""
+    """Median of the first flagged residuals; NaN without any."""
     confidence: NDArray[np.float32]
     """Probability that the pixel has changed; NaN without an alarm."""
     n_flagged: NDArray[np.uint16]
     """Observations beyond the threshold from the first flagged one on."""
+    n_since: NDArray[np.uint16]
+    """Clear observations from the first flagged one on."""
     n_clear: NDArray[np.uint16]
     """Clear observations."""
     max_gap_days: NDArray[np.uint16]
@@ -36,105 +85,96 @@ class Evidence(NamedTuple):
 
 
 def collect_evidence(
-    residual: NDArray[np.float32], days: NDArray[np.int32], alarm: Alarm, threshold: float
-) -> Evidence:
-    """Return what is known about each pixel's alarm.
+    residual: NDArray[np.float32],
+    day: int,
+    threshold: float,
+    before: NDArray[np.int32],
+    alarm: Alarm,
+    evidence: Evidence,
+) -> None:
+    """Add one date to the evidence, in place.
 
-    The confidence is a Bayesian update over the observations from the first flagged one on, as in
-    the RADD alerts (Reiche et al. 2021, doi:10.1088/1748-9326/abd0a8): the odds of
-    `likelihood.PRIOR`, times `likelihood.log_likelihood_ratio` of each. It is the highest value
-    reached, so that regrowth years later takes nothing back.
+    The odds of a change are a Bayesian update over the observations from its first on, as in the
+    RADD alerts (Reiche et al. 2021, doi:10.1088/1748-9326/abd0a8): the odds of `likelihood.PRIOR`,
+    times `likelihood.log_likelihood_ratio` of each.
 
     Parameters
     ----------
     residual
-        Shape (time, pixel), positive towards disturbance; NaN is missing.
-    days
-        Shape (time,), increasing, days since 1970-01-01.
-    alarm
-        What a detector found.
+        Shape (pixel,), positive towards disturbance; NaN is missing.
+    day
+        Days since 1970-01-01, later than the dates before.
     threshold
         Residuals above it count as flagged.
+    before
+        ``alarm.first`` before this date.
+    alarm
+        After this date.
+    evidence
+        Of the dates before.
     """
-    evidence = _empty_evidence(residual.shape[1])
-    _observability(residual, days, evidence)
-    flagged = np.empty(residual.shape[0], np.float32)
-    _describe(residual, days, alarm, np.float32(threshold), flagged, evidence)
-    return evidence
+    _collect(residual, np.int32(day), np.float32(threshold), before, alarm.first, evidence)
 
 
-def _empty_evidence(n_pixels: int) -> Evidence:
-    return Evidence(
-        first_flagged=np.full(n_pixels, NO_DATE, np.int32),
-        confirmed=np.full(n_pixels, NO_DATE, np.int32),
-        interval_start=np.full(n_pixels, NO_DATE, np.int32),
-        interval_end=np.full(n_pixels, NO_DATE, np.int32),
-        magnitude=np.full(n_pixels, np.nan, np.float32),
-        confidence=np.full(n_pixels, np.nan, np.float32),
-        n_flagged=np.zeros(n_pixels, np.uint16),
-        n_clear=np.zeros(n_pixels, np.uint16),
-        max_gap_days=np.zeros(n_pixels, np.uint16),
+def findings(alarm: Alarm, evidence: Evidence) -> Findings:
+    """Return what is to be told of each pixel.
+
+    The confidence is the highest that was reached, so that regrowth years later takes nothing back.
+    """
+    is_confirmed = alarm.confirmed != NEVER
+    n_kept = np.minimum(evidence.n_flagged, N_KEPT).astype(np.intp)
+    pixels = np.arange(n_kept.size)
+    low, high = np.maximum(n_kept - 1, 0) // 2, n_kept // 2
+    magnitude = (evidence.flagged[low, pixels] + evidence.flagged[high, pixels]) / 2
+    confidence = 1 / (1 + np.exp(-evidence.peak_log_odds))
+    first = np.where(is_confirmed, alarm.first, NO_DATE)
+    return Findings(
+        first_flagged=first,
+        confirmed=alarm.confirmed,
+        interval_start=np.where(is_confirmed, evidence.last_intact, NO_DATE),
+        interval_end=first,
+        magnitude=np.where(is_confirmed & (n_kept > 0), magnitude, np.float32(np.nan)),
+        confidence=np.where(is_confirmed, confidence, np.float32(np.nan)),
+        n_flagged=np.where(is_confirmed, evidence.n_flagged, np.uint16(0)),
+        n_since=np.where(is_confirmed, evidence.n_since, np.uint16(0)),
+        n_clear=evidence.n_clear,
+        max_gap_days=evidence.max_gap_days,
     )
 
 
 @jit
-def _observability(
-    residual: NDArray[np.float32], days: NDArray[np.int32], evidence: Evidence
-) -> None:
-    """Count clear observations and find the longest gap."""
-    n_dates, n_pixels = residual.shape
-    if n_dates == 0:
-        return
-    last, longest = np.full(n_pixels, days[0], np.int32), np.zeros(n_pixels, np.int32)
-    n_clear = np.zeros(n_pixels, np.int32)
-    for t in range(n_dates):
-        for p in range(n_pixels):
-            is_clear = not np.isnan(residual[t, p])
-            longest[p] = max(longest[p], days[t] - last[p])
-            last[p] = days[t] if is_clear else last[p]
-            n_clear[p] += np.int32(is_clear)
-    for p in range(n_pixels):
-        evidence.n_clear[p] = n_clear[p]
-        evidence.max_gap_days[p] = min(longest[p], 65_535)
-
-
-@jit
-def _describe(
+def _collect(
     residual: NDArray[np.float32],
-    days: NDArray[np.int32],
-    alarm: Alarm,
+    day: np.int32,
     threshold: np.float32,
-    flagged: NDArray[np.float32],
+    before: NDArray[np.int32],
+    first: NDArray[np.int32],
     evidence: Evidence,
 ) -> None:
-    for p in range(residual.shape[1]):
-        first = alarm.first[p]
-        if first == NEVER:
-            continue
-        evidence.first_flagged[p] = days[first]
-        evidence.interval_end[p] = days[first]
-        evidence.confirmed[p] = days[alarm.confirmed[p]]
-        for t in range(first - 1, -1, -1):
-            if residual[t, p] <= threshold:
-                evidence.interval_start[p] = days[t]
-                break
-        n_flagged = 0
-        log_odds = np.log(PRIOR / (1 - PRIOR))
-        highest = log_odds
-        for t in range(first, residual.shape[0]):
-            value = residual[t, p]
-            if np.isnan(value):
-                continue
-            log_odds += log_likelihood_ratio(value)
-            highest = max(highest, log_odds)
+    for p in range(residual.size):
+        value = residual[p]
+        is_clear = not np.isnan(value)
+        last = evidence.last_clear[p]
+        gap = day - last if last != NO_DATE else np.int32(0)
+        evidence.max_gap_days[p] = min(max(np.int32(evidence.max_gap_days[p]), gap), 65_535)
+        evidence.last_clear[p] = day if is_clear or last == NO_DATE else last
+        evidence.n_clear[p] += np.uint16(is_clear)
+        if first[p] != before[p]:
+            evidence.n_since[p] = 0
+            evidence.n_flagged[p] = 0
+            evidence.log_odds[p] = _PRIOR_LOG_ODDS
+            evidence.peak_log_odds[p] = _PRIOR_LOG_ODDS
+        if first[p] == NEVER:
+            if is_clear and value <= threshold:
+                evidence.last_intact[p] = day
+        elif is_clear:
+            evidence.n_since[p] += np.uint16(1)
+            evidence.log_odds[p] += np.float32(log_likelihood_ratio(value))
+            evidence.peak_log_odds[p] = max(evidence.peak_log_odds[p], evidence.log_odds[p])
             if value > threshold:
-                insert_sorted(flagged, n_flagged, value)
-                n_flagged += 1
-        evidence.n_flagged[p] = n_flagged
-        if n_flagged:
-            middle = flagged[(n_flagged - 1) // 2] + flagged[n_flagged // 2]
-            evidence.magnitude[p] = middle / 2
-        evidence.confidence[p] = 1 / (1 + np.exp(-highest))
+                if evidence.n_flagged[p] < evidence.flagged.shape[0]:
+                    insert_sorted(evidence.flagged[:, p], evidence.n_flagged[p], value)
+                evidence.n_flagged[p] += np.uint16(1)
 
 
 @jit_inline

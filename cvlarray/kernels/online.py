@@ -1,42 +1,39 @@
-"""Keep a fitted season up to date, one observation at a time, without the series.
+"""Keep a fitted season up to date, one date at a time, without the series.
 
 The state is what the weighted normal equations need (information form): the sums that make the Gram
-matrix, the coefficients, and sigma. An observation adds to the sums and moves the coefficients by
-the solution for its own residual; taking it away again is the same with the sign turned. In between
-no history is read: a daily run costs as much as reading the state.
+matrix, the coefficients, and sigma. A date's residuals add to the sums and move the coefficients by
+the solution for these residuals; taking them away again is the same with the sign turned. In
+between no history is read: a daily run costs as much as reading the state.
 
-The axis must reach over the time that will be added, since time stands still outside it: fit with
-``TimeAxis.over(first_day, last_day + 366)`` and refit within the year.
+All features of a pixel share the sums, as they are seen together or not at all: an observation's
+weight is the least that Tukey's biweight gives it in any feature, so that a cloud that shows in one
+band counts in none.
+
+Outside the axis of the fit time stands still, in the updates as in the predictions: what is added
+there moves the level at the history's end, and the trend within it hardly at all.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvlarray.kernels.accelerate import jit, jit_inline
-from cvlarray.kernels.harmonics import HarmonicFit
-from cvlarray.kernels.normal_equations import (
-    TUKEY,
-    TUKEY_TUNING,
-    solve,
-    subtract_change,
-    sum_moments,
-)
+from cvlarray.kernels.normal_equations import TUKEY_TUNING, solve
 from cvlarray.kernels.pixel_block import (
     BLOCK_PIXELS,
     NODATA,
     Block,
     Tables,
     column,
-    load,
     make_block,
     make_tables,
 )
 from cvlarray.kernels.residual_scale import QUANTISATION_SIGMA
-from cvlarray.kernels.season import TimeAxis
+from cvlarray.kernels.season import TimeAxis, moment_names
 
 _SIGMA_STEP = np.float32(2.33)
 """Step of the stochastic approximation of a median, over the number of observations: one over the
@@ -46,200 +43,266 @@ _MEDIAN_OF_SIZE = np.float32(0.6745)
 
 
 class SeasonState(NamedTuple):
-    """All of a pixel's season that a new observation needs; 88 bytes for two harmonics."""
+    """All of a pixel's season that a new observation needs: 228 bytes for six features."""
 
     moments: NDArray[np.float32]
     """(moment, pixel): weighted sums, as `cvlarray.kernels.season.MomentTable` lists them."""
     coefficients: NDArray[np.float32]
-    """(coefficient, pixel)"""
+    """(feature, coefficient, pixel)"""
     sigma: NDArray[np.float32]
-    """(pixel,)"""
+    """(feature, pixel)"""
 
 
 def state_of(
-    series: NDArray[np.int16], days: NDArray[np.integer], axis: TimeAxis, fit: HarmonicFit
+    series: NDArray[np.int16],
+    days: NDArray[np.integer],
+    axis: TimeAxis,
+    coefficients: NDArray[np.float32],
+    sigma: NDArray[np.float32],
 ) -> SeasonState:
-    """Return the state of a fit.
+    """Return the state of a fit, with arrays of its own.
 
     Parameters
     ----------
     series
-        Shape (time, pixel): what was fitted.
+        Shape (feature, time, pixel): what was fitted; -32768 is missing.
     days, axis
         As in the fit.
-    fit
-        Of the same pixels.
+    coefficients, sigma
+        Of the fit, (feature, coefficient, pixel) and (feature, pixel).
     """
-    order = (fit.coefficients.shape[0] - 2) // 2
-    n_pixels = series.shape[1]
-    state = SeasonState(
-        np.zeros((3 + 6 * order, n_pixels), np.float32), fit.coefficients.copy(), fit.sigma.copy()
-    )
-    padded = np.full((series.shape[0], -(-n_pixels // BLOCK_PIXELS) * BLOCK_PIXELS), NODATA)
-    padded[:, :n_pixels] = series
-    tables, block = make_tables(days, axis, order), make_block(series.shape[0], order)
-    _sum_history(padded.astype(np.int16), tables, block, state)
+    order = (coefficients.shape[1] - 2) // 2
+    moments = np.zeros((len(moment_names(order)), series.shape[2]), np.float32)
+    state = SeasonState(moments, coefficients.copy(), sigma.copy())
+    _sum_history(np.ascontiguousarray(series), make_tables(days, axis, order), state)
     return state
 
 
-def update(state: SeasonState, observation: NDArray[np.int16], day: float, axis: TimeAxis) -> None:
-    """Add an observation of a date to the state, in place.
-
-    Residuals beyond 4.685 sigma change nothing (Tukey's biweight), nor do missing ones: set those
-    of pixels with a pending alarm to -32768 and add them once it has come to nothing.
+def residuals(
+    state: SeasonState, observation: NDArray[np.int16], day: float, axis: TimeAxis
+) -> NDArray[np.float32]:
+    """Return observed less expected of a date (feature, pixel); NaN where anything is missing.
 
     Parameters
     ----------
     state
         Of the pixels.
     observation
-        Shape (pixel,); -32768 is missing.
+        Shape (feature, pixel); -32768 is missing.
     day
         Days since 1970-01-01.
     axis
-        The axis of the fit; the day must not lie beyond it.
-
-    Raises
-    ------
-    ValueError
-        If the day lies outside the axis.
+        The axis of the fit.
     """
-    _apply(state, observation, day, axis, np.float32(1))
+    order = (state.coefficients.shape[1] - 2) // 2
+    residual = np.empty(observation.shape, np.float32)
+    basis = _date_tables(day, axis, order).basis[:, 0]
+    _subtract_expected(np.ascontiguousarray(observation), basis, state.coefficients, residual)
+    return residual
+
+
+def update(
+    state: SeasonState,
+    residual: NDArray[np.float32],
+    day: float,
+    axis: TimeAxis,
+    prior_strength: NDArray[np.float32] | None = None,
+) -> None:
+    """Add the residuals of a date to the state, in place.
+
+    What is beyond 4.685 sigma in any feature changes nothing, nor does what is missing in any: set
+    the residuals of pixels with a pending alarm to NaN.
+
+    Parameters
+    ----------
+    state
+        Of the pixels.
+    residual
+        Shape (feature, pixel), as `residuals` gives them, perhaps less what all pixels share.
+    day
+        Days since 1970-01-01.
+    axis
+        The axis of the fit.
+    prior_strength
+        (feature, coefficient) of the prior that the fit was drawn to, if it was.
+    """
+    _apply(state, residual, day, axis, prior_strength, np.float32(1))
 
 
 def downdate(
-    state: SeasonState, observation: NDArray[np.int16], day: float, axis: TimeAxis
+    state: SeasonState,
+    residual: NDArray[np.float32],
+    day: float,
+    axis: TimeAxis,
+    prior_strength: NDArray[np.float32] | None = None,
 ) -> None:
-    """Take an observation away from the state again, in place; parameters as for `update`.
+    """Take residuals away from the state again, in place; parameters as for `update`.
 
     Sigma stays as it is. Take away only what was added, and less than all of it.
     """
-    _apply(state, observation, day, axis, np.float32(-1))
+    _apply(state, residual, day, axis, prior_strength, np.float32(-1))
 
 
 def _apply(
     state: SeasonState,
-    observation: NDArray[np.int16],
+    residual: NDArray[np.float32],
     day: float,
     axis: TimeAxis,
+    prior_strength: NDArray[np.float32] | None,
     sign: np.float32,
 ) -> None:
-    reach = axis.origin_days - axis.span_days / 2, axis.origin_days + axis.span_days / 2
-    if not reach[0] <= day <= reach[1]:
-        raise ValueError(
-            f"the state's time axis reaches from day {reach[0]:g} to {reach[1]:g}, got {day:g}; "
-            "refit with a longer one"
+    n_features, n_coefficients, n_pixels = state.coefficients.shape
+    order = (n_coefficients - 2) // 2
+    strengths = np.zeros((n_features, n_coefficients), np.float32)
+    if prior_strength is not None:
+        strengths[:] = prior_strength
+    weight = np.empty(n_pixels, np.float32)
+    _weigh(residual, state.sigma, weight)
+    tables = _date_tables(day, axis, order)
+    weight *= sign
+    _add_moments(weight, tables.moments[:, 0], state.moments)
+    block = make_block(1, order)
+    for number in range(n_features):
+        _move(
+            residual[number],
+            weight,
+            state.moments,
+            state.coefficients[number],
+            state.sigma[number],
+            tables._replace(prior_strength=strengths[number]),
+            block,
         )
-    order = (state.coefficients.shape[0] - 2) // 2
-    _apply_blocks(state, observation, make_tables([day], axis, order), make_block(1, order), sign)
+
+
+@functools.lru_cache(maxsize=4096)
+def _date_tables(day: float, axis: TimeAxis, order: int) -> Tables:
+    """Return the tables of a single date, which many blocks of pixels ask for."""
+    return make_tables([day], axis, order)
 
 
 @jit
-def _sum_history(
-    series: NDArray[np.int16], tables: Tables, block: Block, state: SeasonState
-) -> None:
+def _sum_history(series: NDArray[np.int16], tables: Tables, state: SeasonState) -> None:
     """Sum the moments of the history with the weights that the finished fit gives it."""
-    n = state.coefficients.shape[0]
-    for first in range(0, series.shape[1], BLOCK_PIXELS):
-        size = min(BLOCK_PIXELS, state.sigma.size - first)
-        n_rows = load(series, first, block, tables)
-        for p in range(size):
-            block.sigma[p] = state.sigma[column(first, p)]
-            block.scale[p] = 0
-            for k in range(n):
-                fitted = state.coefficients[k, column(first, p)]
-                block.change[k, p] = fitted - block.coefficients[k, p]
-        subtract_change(block, tables, n_rows)
-        sum_moments(block, tables, n_rows, TUKEY)
-        for k in range(block.moments.shape[0]):
-            for p in range(size):
-                state.moments[k, column(first, p)] = block.moments[k, p]
+    n_features, n_dates, n_pixels = series.shape
+    residual = np.empty((n_features, BLOCK_PIXELS), np.float32)
+    weight = np.empty(BLOCK_PIXELS, np.float32)
+    for first in range(0, n_pixels, BLOCK_PIXELS):
+        end = min(first + BLOCK_PIXELS, n_pixels)
+        size = end - first
+        for t in range(n_dates):
+            _subtract_expected(
+                series[:, t, first:end],
+                tables.basis[:, t],
+                state.coefficients[:, :, first:end],
+                residual[:, :size],
+            )
+            _weigh(residual[:, :size], state.sigma[:, first:end], weight[:size])
+            _add_moments(weight[:size], tables.moments[:, t], state.moments[:, first:end])
 
 
 @jit
-def _apply_blocks(
-    state: SeasonState,
+def _subtract_expected(
     observation: NDArray[np.int16],
+    basis: NDArray[np.float32],
+    coefficients: NDArray[np.float32],
+    residual: NDArray[np.float32],
+) -> None:
+    nan = np.float32(np.nan)
+    for f in range(observation.shape[0]):
+        for p in range(observation.shape[1]):
+            residual[f, p] = np.float32(observation[f, p]) - coefficients[f, 0, p]
+        for k in range(1, coefficients.shape[1]):
+            for p in range(observation.shape[1]):
+                residual[f, p] -= basis[k] * coefficients[f, k, p]
+        for p in range(observation.shape[1]):
+            residual[f, p] = residual[f, p] if observation[f, p] != NODATA else nan
+
+
+@jit
+def _weigh(
+    residual: NDArray[np.float32], sigma: NDArray[np.float32], weight: NDArray[np.float32]
+) -> None:
+    """Set each pixel's weight to the least of Tukey's over the features; 0 where one is missing."""
+    zero, one = np.float32(0), np.float32(1)
+    for p in range(weight.size):
+        weight[p] = one
+    for f in range(residual.shape[0]):
+        for p in range(weight.size):
+            share = residual[f, p] / (TUKEY_TUNING * max(sigma[f, p], QUANTISATION_SIGMA))
+            rest = one - share * share
+            of_feature = rest * rest if rest > zero else zero
+            weight[p] = min(weight[p], of_feature)
+
+
+@jit
+def _add_moments(
+    weight: NDArray[np.float32],
+    row: NDArray[np.float32],
+    moments: NDArray[np.float32],
+) -> None:
+    for k in range(moments.shape[0]):
+        for p in range(weight.size):
+            moments[k, p] += weight[p] * row[k]
+
+
+@jit
+def _move(
+    residual: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    moments: NDArray[np.float32],
+    coefficients: NDArray[np.float32],
+    sigma: NDArray[np.float32],
     tables: Tables,
     block: Block,
-    sign: np.float32,
 ) -> None:
-    for first in range(0, observation.size, BLOCK_PIXELS):
-        size = min(BLOCK_PIXELS, observation.size - first)
-        _take(state, first, size, block)
-        _weigh_one(observation, first, size, block, tables, sign)
+    """Move one feature's coefficients by the solution for its weighted residuals alone."""
+    zero = np.float32(0)
+    for first in range(0, weight.size, BLOCK_PIXELS):
+        size = min(BLOCK_PIXELS, weight.size - first)
+        heaviest = zero
+        for p in range(size):
+            heaviest = max(heaviest, abs(weight[column(first, p)]))
+        if heaviest == zero:
+            continue
+        for k in range(moments.shape[0]):
+            for p in range(size):
+                block.moments[k, p] = moments[k, column(first, p)]
+        for k in range(coefficients.shape[0]):
+            for p in range(size):
+                is_used = weight[column(first, p)] != zero
+                pull = weight[column(first, p)] * residual[column(first, p)]
+                block.gradient[k, p] = tables.basis[k, 0] * pull if is_used else zero
+                # The prior pulls at what the fit had balanced already: only its strength counts.
+                block.coefficients[k, p] = zero
         solve(block, tables)
-        if sign > 0:
-            _adapt_sigma(block, tables)
-        _put_back(state, first, size, block)
+        for k in range(coefficients.shape[0]):
+            for p in range(size):
+                coefficients[k, column(first, p)] += block.change[k, p]
+        _adapt_sigma(residual, weight, first, size, block, tables, sigma)
 
 
 @jit_inline
-def _take(state: SeasonState, first: int, size: int, block: Block) -> None:
-    for k in range(block.moments.shape[0]):
-        for p in range(size):
-            block.moments[k, p] = state.moments[k, column(first, p)]
-    for k in range(block.coefficients.shape[0]):
-        for p in range(size):
-            block.coefficients[k, p] = state.coefficients[k, column(first, p)]
-    for p in range(size):
-        block.sigma[p] = state.sigma[column(first, p)]
-
-
-@jit_inline
-def _put_back(state: SeasonState, first: int, size: int, block: Block) -> None:
-    for k in range(block.moments.shape[0]):
-        for p in range(size):
-            state.moments[k, column(first, p)] = block.moments[k, p]
-    for k in range(block.coefficients.shape[0]):
-        for p in range(size):
-            state.coefficients[k, column(first, p)] = block.coefficients[k, p]
-    for p in range(size):
-        state.sigma[column(first, p)] = block.sigma[p]
-
-
-@jit_inline
-def _weigh_one(
-    observation: NDArray[np.int16],
+def _adapt_sigma(
+    residual: NDArray[np.float32],
+    weight: NDArray[np.float32],
     first: int,
     size: int,
     block: Block,
     tables: Tables,
-    sign: np.float32,
+    sigma: NDArray[np.float32],
 ) -> None:
-    """Weigh one date's residuals and add them to the moments; the gradient is theirs alone."""
-    zero, one = np.float32(0), np.float32(1)
-    residual, weight = block.residual[0], block.weight[0]
-    for p in range(size):
-        residual[p] = np.float32(observation[column(first, p)])
-    for k in range(block.coefficients.shape[0]):
-        for p in range(size):
-            residual[p] -= tables.basis[k, 0] * block.coefficients[k, p]
-    for p in range(size):
-        share = residual[p] / (TUKEY_TUNING * max(block.sigma[p], QUANTISATION_SIGMA))
-        rest = one - share * share
-        is_used = (rest > zero) & (observation[column(first, p)] != NODATA)
-        weight[p] = sign * rest * rest if is_used else zero
-    for k in range(block.moments.shape[0]):
-        for p in range(size):
-            block.moments[k, p] += weight[p] * tables.moments[k, 0]
-    for k in range(block.coefficients.shape[0]):
-        for p in range(size):
-            block.gradient[k, p] = weight[p] * residual[p] * tables.basis[k, 0]
-
-
-@jit_inline
-def _adapt_sigma(block: Block, tables: Tables) -> None:
-    """Move sigma's median a step up or down, by the recursive residual.
+    """Move sigma's median a step up or down, by the recursive residual of what is added.
 
     That is the geometric mean of the residuals before and after: it has the noise's variance.
     """
-    residual, weight = block.residual[0], block.weight[0]
-    for p in range(BLOCK_PIXELS):
-        after = residual[p]
+    for p in range(size):
+        before = residual[column(first, p)]
+        after = before
         for k in range(block.coefficients.shape[0]):
             after -= tables.basis[k, 0] * block.change[k, p]
-        size = np.sqrt(max(residual[p] * after, np.float32(0)))
-        side = np.float32(0.5) if size > _MEDIAN_OF_SIZE * block.sigma[p] else np.float32(-0.5)
+        typical = np.sqrt(max(before * after, np.float32(0)))
+        is_wide = typical > _MEDIAN_OF_SIZE * sigma[column(first, p)]
+        side = np.float32(0.5) if is_wide else np.float32(-0.5)
         step = side * _SIGMA_STEP / max(block.moments[0, p], np.float32(1))
-        block.sigma[p] *= np.float32(1) + step if weight[p] > 0 else np.float32(1)
+        factor = np.float32(1) + step if weight[column(first, p)] > 0 else np.float32(1)
+        sigma[column(first, p)] *= factor

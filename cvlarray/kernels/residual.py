@@ -136,47 +136,52 @@ def median_and_spread(
     return median, spread
 
 
-def joint_residual(
-    residuals: list[NDArray[np.float32]], dates: DateStatistics
+def judge(
+    residual: NDArray[np.float32],
+    sigma: NDArray[np.float32],
+    directions: NDArray[np.float32],
+    floors: NDArray[np.float32],
+    dates: DateStatistics,
 ) -> NDArray[np.float32]:
-    """Return the least of the features' residuals: all of them must agree on a disturbance.
+    """Return the joint standardised residual of one date; take the date's offset off ``residual``.
 
     Parameters
     ----------
-    residuals
-        One (time, ...) array a feature, positive towards disturbance; NaN is missing. The first is
-        overwritten.
+    residual
+        Shape (feature, pixel), observed less expected; NaN is missing. Changed in place.
+    sigma
+        Shape (feature, pixel).
+    directions, floors
+        Shape (feature,): where each feature goes with disturbance, and its sigma's least value.
     dates
-        What to take off and divide by on each date.
+        Of the one date, arrays (feature,).
 
     Returns
     -------
-    Shape (time, ...), float32; NaN where any feature is missing.
+    Shape (pixel,): the least of the features' residuals towards disturbance [standard deviations];
+    NaN where any is missing.
     """
-    joint = residuals[0]
-    n_dates = joint.shape[0]
-    for number, residual in enumerate(residuals):
-        _take_least(
-            residual.reshape(n_dates, -1),
-            dates.offset[number],
-            np.maximum(dates.spread[number], np.float32(1)),
-            joint.reshape(n_dates, -1),
-            number == 0,
-        )
+    joint = np.empty(residual.shape[1], np.float32)
+    spread = np.maximum(dates.spread, np.float32(1))
+    _judge(residual, sigma, directions, floors, dates.offset, spread, joint)
     return joint
 
 
 @jit
-def _take_least(
+def _judge(
     residual: NDArray[np.float32],
+    sigma: NDArray[np.float32],
+    directions: NDArray[np.float32],
+    floors: NDArray[np.float32],
     offset: NDArray[np.float32],
     spread: NDArray[np.float32],
     joint: NDArray[np.float32],
-    is_first: bool,
 ) -> None:
-    for t in range(residual.shape[0]):
-        for p in range(residual.shape[1]):
-            value = (residual[t, p] - offset[t]) / spread[t]
+    for f in range(residual.shape[0]):
+        for p in range(joint.size):
+            scale = max(sigma[f, p], floors[f])
+            residual[f, p] -= directions[f] * offset[f] * scale
+            value = directions[f] * residual[f, p] / (scale * spread[f])
             # | instead of "or": no branch, and NaN of either side is kept.
-            is_least = is_first | ~((value >= joint[t, p]) | np.isnan(joint[t, p]))
-            joint[t, p] = value if is_least else joint[t, p]
+            is_least = (f == 0) | ~((value >= joint[p]) | np.isnan(joint[p]))
+            joint[p] = value if is_least else joint[p]

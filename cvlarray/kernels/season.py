@@ -50,6 +50,15 @@ def coefficient_names(harmonic_order: int) -> list[str]:
     return ["level", "trend", *harmonics]
 
 
+def moment_names(harmonic_order: int) -> list[str]:
+    """Return the names of the sums that make the Gram matrix, as `MomentTable` lists them."""
+    waves = [f"{wave}_{h}" for wave in ("cosine", "sine") for h in range(1, 2 * harmonic_order + 1)]
+    products = [
+        f"trend_{wave}_{h}" for wave in ("cosine", "sine") for h in range(1, harmonic_order + 1)
+    ]
+    return ["weight", "trend", "trend_squared", *waves, *products]
+
+
 def phase(days: ArrayLike) -> NDArray[np.float64]:
     """Return the phase of the year [rad] of ``days`` since 1970-01-01."""
     return np.asarray(days, np.float64) * (2 * np.pi / DAYS_PER_YEAR)

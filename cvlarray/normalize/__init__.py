@@ -1,6 +1,6 @@
 """What a whole scene or date is off by: corrections of its bands, offsets of its residuals."""
 
-from cvlarray.normalize.dates import MIN_PIXELS, MIN_SHARE, date_statistics
+from cvlarray.normalize.dates import MIN_PIXELS, MIN_SHARE, date_statistics, least_count
 from cvlarray.normalize.reference import Reference, invariant_forest, median_reference
 from cvlarray.normalize.scenes import (
     LEAST_DEVIATION,
@@ -19,5 +19,6 @@ __all__ = [
     "date_statistics",
     "fit_corrections",
     "invariant_forest",
+    "least_count",
     "median_reference",
 ]

@@ -8,6 +8,7 @@ pixels that are judged, except that most of the forest stands.
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
@@ -21,6 +22,13 @@ MIN_PIXELS = 30
 MIN_SHARE = 0.01
 """Least reference pixels seen on a date, alone and as a share of all: the few that show through a
 closed cloud deck are cloud themselves."""
+
+
+def least_count(
+    n_reference: int, *, min_pixels: int = MIN_PIXELS, min_share: float = MIN_SHARE
+) -> int:
+    """Return how many of the reference pixels must be seen for a date to be judged."""
+    return max(min_pixels, math.ceil(min_share * n_reference))
 
 
 def date_statistics(
@@ -74,6 +82,7 @@ def _date_statistics(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return median and spread over the last two axes."""
     leading, n_pixels = residual.shape[:-2], residual.shape[-2] * residual.shape[-1]
-    min_count = max(min_pixels, int(np.ceil(min_share * is_reference.sum())))
+    n_reference = int(is_reference.sum())
+    min_count = least_count(n_reference, min_pixels=min_pixels, min_share=min_share)
     offset, spread = median_and_spread(residual.reshape(-1, n_pixels), min_count)
     return offset.reshape(leading), spread.reshape(leading)

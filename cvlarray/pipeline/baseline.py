@@ -14,7 +14,7 @@ from cvlarray.baseline import fit_baseline
 from cvlarray.config import RunConfig
 from cvlarray.features import bands_of, feature_cube
 from cvlarray.grid import Tile
-from cvlarray.kernels.season import TimeAxis, coefficient_names
+from cvlarray.kernels.season import TimeAxis, coefficient_names, moment_names
 from cvlarray.names import BASELINE_VARIABLES, QUALITY
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.ingest import ingested
@@ -46,6 +46,7 @@ def create_baseline(context: RunContext) -> None:
         coords={
             "feature": config.baseline.features,
             "coefficient": coefficient_names(config.baseline.harmonic_order),
+            "moment": moment_names(config.baseline.harmonic_order),
         },
         attrs={
             "time_origin": axis.origin_days,

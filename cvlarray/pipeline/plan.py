@@ -12,6 +12,7 @@ import numpy as np
 
 from cvlarray.config import LocalCluster, RunConfig, Threads
 from cvlarray.features import bands_of
+from cvlarray.kernels.season import coefficient_names, moment_names
 from cvlarray.names import DETECTION_VARIABLES, QUALITY
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.execute import missing_units
@@ -141,9 +142,10 @@ def _strip_bytes(context: RunContext, n_dates: int) -> float:
 
 def _model_bytes(context: RunContext) -> float:
     """Return the models of a tile, once as computed and once as they are written."""
-    n_values = 4 + 2 * context.config.baseline.harmonic_order
-    n_features = len(context.config.baseline.features)
-    return 2 * _tile_pixels(context) * n_features * n_values * 4
+    order = context.config.baseline.harmonic_order
+    n_of_feature = len(coefficient_names(order)) + 2
+    n_values = len(context.config.baseline.features) * n_of_feature + len(moment_names(order))
+    return 2 * _tile_pixels(context) * n_values * 4
 
 
 def _tile_pixels(context: RunContext) -> int:

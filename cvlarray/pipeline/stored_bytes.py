@@ -10,6 +10,7 @@ from numcodecs.blosc import BITSHUFFLE, Blosc
 from odc.geo.geobox import GeoBox
 
 from cvlarray.cube import Day
+from cvlarray.kernels.season import coefficient_names, moment_names
 from cvlarray.names import BASELINE_VARIABLES
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.ingest import Ingest
@@ -20,7 +21,7 @@ N_DAYS = 8
 CODEC = Blosc(cname="lz4", clevel=5, shuffle=BITSHUFFLE)
 """As in `cvlarray.store.create_store`."""
 
-STORED_SHARE = {"coefficients": 0.93, "sigma": 0.9, "n_valid": 0.3}
+STORED_SHARE = {"coefficients": 0.93, "sigma": 0.9, "n_valid": 0.3, "moments": 0.9}
 """What compression leaves of the baseline; floats hardly shrink."""
 
 DETECTION_BYTES_PER_PIXEL = 3.0
@@ -75,11 +76,14 @@ def _spread(days: Sequence[Day]) -> list[Day]:
 
 def _baseline_bytes_per_pixel(context: RunContext) -> float:
     config = context.config.baseline
-    n_coefficients = 2 + 2 * config.harmonic_order
-    per_feature = sum(
+    lengths = {
+        "feature": len(config.features),
+        "coefficient": len(coefficient_names(config.harmonic_order)),
+        "moment": len(moment_names(config.harmonic_order)),
+    }
+    return sum(
         STORED_SHARE[variable.name]
         * np.dtype(variable.dtype).itemsize
-        * (n_coefficients if "coefficient" in variable.dims else 1)
+        * math.prod(lengths.get(dim, 1) for dim in variable.dims)
         for variable in BASELINE_VARIABLES
     )
-    return len(config.features) * per_feature

@@ -53,9 +53,7 @@ def test_decode_reads_every_file(scenes: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_kernels_run_on_the_scenes(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(line_sides.FOLDER_VARIABLE, str(scenes.parent / "source"))
     alarms = []
-    monkeypatch.setattr(
-        line_sides, "collect_evidence", lambda joint, days, alarm, threshold: alarms.append(alarm)
-    )
+    monkeypatch.setattr(line_sides, "findings", lambda alarm, evidence: alarms.append(alarm))
     work, _ = line_sides.kernels()
     work()
     assert sum(alarm.first.size for alarm in alarms) == SIZE_PX**2

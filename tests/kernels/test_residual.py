@@ -4,7 +4,7 @@ import pytest
 from cvlarray.kernels.harmonics import fit_robust, predict
 from cvlarray.kernels.residual import (
     DateStatistics,
-    joint_residual,
+    judge,
     median_and_spread,
     standardise,
 )
@@ -57,17 +57,30 @@ def test_median_and_spread_of_a_date():
     np.testing.assert_allclose(spread, [3, np.nan, np.nan], rtol=0.05)
 
 
+def judged(residual, offset=0.0, spread=1.0, sigma=1.0, directions=1, floors=0.0):
+    """Return the joint residual of one date, and what is left of the residuals."""
+    left = np.array(residual, np.float32)
+    n_features = len(left)
+    arrays = [np.full(n_features, one, np.float32) for one in (directions, floors, offset, spread)]
+    sigmas = np.full(left.shape, sigma, np.float32)
+    return judge(left, sigmas, *arrays[:2], DateStatistics(*arrays[2:])), left
+
+
 def test_joint_residual_is_the_least():
-    one = np.array([[3, 5, np.nan], [8, 8, 8]], np.float32)
-    other = np.array([[4, 1, 9], [9, np.nan, 2]], np.float32)
-    joint = joint_residual([one, other], DateStatistics.neutral(2, 2))
-    np.testing.assert_array_equal(joint, [[3, 1, np.nan], [8, np.nan, 2]])
+    residual = [[3, 5, np.nan, 8, 8, 8], [4, 1, 9, 9, np.nan, 2]]
+    joint, left = judged(residual)
+    np.testing.assert_array_equal(joint, [3, 1, np.nan, 8, np.nan, 2])
+    np.testing.assert_array_equal(left, residual)
 
 
 def test_dates_are_shifted_and_narrowed():
-    residual = np.array([[6.0], [6.0], [6.0]], np.float32)
-    dates = DateStatistics(
-        np.array([[2, 2, np.nan]], np.float32), np.array([[2, 0.5, 1]], np.float32)
-    )
-    joint = joint_residual([residual], dates)
-    np.testing.assert_array_equal(joint, [[2], [4], [np.nan]])
+    for offset, spread, expected in ((2, 2, 2), (2, 0.5, 4), (np.nan, 1, np.nan)):
+        joint, left = judged([[6]], offset, spread)
+        np.testing.assert_array_equal(joint, [expected])
+        np.testing.assert_array_equal(left, [[6 - offset]])
+
+
+def test_what_falls_is_turned_and_sigma_has_a_floor():
+    joint, left = judged([[-60]], offset=1, directions=-1, sigma=10, floors=20)
+    np.testing.assert_array_equal(joint, [2])
+    np.testing.assert_array_equal(left, [[-40]])

@@ -152,7 +152,7 @@ def test_wide_regions_are_measured_on_a_grid(square, monkeypatch):
     forest = is_forest(baseline)
     watched = square.sel(time=MONITORING)
     whole = measure_dates(watched, baseline, forest)
-    monkeypatch.setattr("cvlarray.monitor.MAX_REFERENCE_PIXELS", 500)
+    monkeypatch.setattr("cvlarray.monitor.dates.MAX_REFERENCE_PIXELS", 500)
     thinned = measure_dates(watched, baseline, forest)
     assert not thinned.identical(whole)
     np.testing.assert_allclose(thinned["date_offset"], whole["date_offset"], atol=0.5)
@@ -232,7 +232,8 @@ def test_threshold_chosen_in_the_west_holds_in_the_east(romanian):
     thresholds = np.arange(1.5, 3.26, 0.25)
     fit = [one for one in thresholds if romania.meets(score(Consecutive(one), west))]
     if resolution_m == 10:  # what chose the default
-        assert DEFAULT.threshold == np.median(fit)
+        lower, upper = np.percentile(fit, [25, 75])
+        assert lower <= DEFAULT.threshold <= upper
     assert DEFAULT.threshold in fit
     assert romania.meets(score(within=~west)), score(within=~west)
 

@@ -1,0 +1,27 @@
+"""Compare observations with their season, and date the changes that last.
+
+`monitor` watches a period in one go. `start`, `update` and `detections` do the same in steps: the
+state between them is all that goes on from one date to the next, so that any way to cut a period
+into runs gives the same bits.
+"""
+
+from cvlarray.kernels.detectors import Bayesian, Consecutive, Cusum, Detector, Ewma, Mosum
+from cvlarray.monitor.dates import measure_dates
+from cvlarray.monitor.detect import detections, monitor
+from cvlarray.monitor.residual import standardised_residual
+from cvlarray.monitor.state import start, update
+
+__all__ = [
+    "Bayesian",
+    "Consecutive",
+    "Cusum",
+    "Detector",
+    "Ewma",
+    "Mosum",
+    "detections",
+    "measure_dates",
+    "monitor",
+    "standardised_residual",
+    "start",
+    "update",
+]
