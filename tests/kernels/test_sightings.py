@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cvlarray.kernels.detectors import NEVER, Bayesian, Consecutive
-from cvlarray.kernels.evidence import collect_evidence
+from cvlarray.kernels.detectors import NEVER, Alarm, Bayesian, Consecutive
+from cvlarray.kernels.evidence import Evidence, collect_evidence, findings
 from cvlarray.kernels.sightings import CLEARED, CONFIRMED, PENDING, find_sightings
 
 SERIES = arrays(
@@ -54,11 +54,26 @@ def test_what_is_known_does_not_depend_on_later_dates(residual: np.ndarray, n_da
     np.testing.assert_array_equal(whole[whole["day"] < 18_000 + 5 * n_dates], part)
 
 
+def evidence_of(residual: np.ndarray, detector):
+    """Return what watching date by date ends with."""
+    n_pixels = residual.shape[1]
+    memory, alarm, evidence = (
+        detector.begin(n_pixels),
+        Alarm.none(n_pixels),
+        Evidence.none(n_pixels),
+    )
+    for day, values in zip(days_of(residual), residual, strict=True):
+        before = alarm.first.copy()
+        detector.step(values, day, memory, alarm)
+        collect_evidence(values, day, detector.threshold, before, alarm, evidence)
+    return findings(alarm, evidence)
+
+
 @pytest.mark.parametrize("detector", [Consecutive(), Consecutive(count=1), Bayesian()])
 @given(residual=SERIES)
 def test_confirmed_ones_are_the_detections(residual: np.ndarray, detector) -> None:
     alarm = detector(residual)
-    evidence = collect_evidence(residual, days_of(residual), alarm, detector.threshold)
+    evidence = evidence_of(residual, detector)
     found = sightings(residual, detector)
     for pixel in range(residual.shape[1]):
         confirmed = found[(found["pixel"] == pixel) & (found["status"] == CONFIRMED)]
