@@ -141,7 +141,7 @@ def draw_pair(
     shown = [None if dn is None else without_haze(_reflectance(dn)) for dn in layers]
     full = full_scale([rgb for rgb in shown if rgb is not None])
     before, after = (
-        None if rgb is None else _png(scaled_picture(rgb, full), window) for rgb in shown
+        None if rgb is None else outlined_png(scaled_picture(rgb, full), window) for rgb in shown
     )
     before_date, after_date = dates
     return ChipPair(before, after, before_date, after_date, rendering)
@@ -277,7 +277,7 @@ def scaled_picture(rgb: FloatArray, full: float) -> Picture:
     return np.where(np.isnan(scaled), MISSING_GREY, scaled).round().astype(np.uint8)
 
 
-def _png(rgb: Picture, window: AlertWindow) -> bytes:
+def outlined_png(rgb: Picture, window: AlertWindow) -> bytes:
     """Enlarge a picture to whole multiples (or shrink it), draw the outline, and encode it."""
     height, width = rgb.shape[:2]
     longest = max(height, width)

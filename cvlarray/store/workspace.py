@@ -68,6 +68,11 @@ class Workspace:
         return self.alerts / "chips"
 
     @property
+    def latency_parquet(self) -> Path:
+        """When each version of each alert reached each step."""
+        return self.alerts / "latency.parquet"
+
+    @property
     def outbox(self) -> Path:
         """What was and is to be delivered, SQLite; the contents lie in a folder beside it."""
         return self.path / "outbox.db"

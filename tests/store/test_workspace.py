@@ -53,6 +53,7 @@ def test_paths_are_those_other_programs_read(workspace: Workspace) -> None:
         "alerts_geojson": "alerts/alerts.geojson",
         "alerts_parquet": "alerts/alerts.parquet",
         "chips": "alerts/chips",
+        "latency_parquet": "alerts/latency.parquet",
         "outbox": "outbox.db",
         "report": "report",
         "report_html": "report/index.html",

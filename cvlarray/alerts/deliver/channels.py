@@ -10,8 +10,11 @@ from cvlarray.alerts.deliver.directory import Directory
 from cvlarray.alerts.deliver.feed import Feed
 from cvlarray.alerts.deliver.gundi import Gundi
 from cvlarray.alerts.deliver.mail import Mail
+from cvlarray.alerts.deliver.object_store import ObjectStore
 from cvlarray.alerts.deliver.webhook import Webhook
 
 __all__ = ["AnyChannel"]
 
-AnyChannel = Annotated[Directory | Feed | Gundi | Mail | Webhook, Field(discriminator="kind")]
+AnyChannel = Annotated[
+    Directory | Feed | Gundi | Mail | ObjectStore | Webhook, Field(discriminator="kind")
+]

@@ -5,6 +5,7 @@ from cvlarray.alerts.package.dossier import Dossier, Picture, Reference, json_by
 from cvlarray.alerts.package.feature import feature, feature_collection, stac_item
 from cvlarray.alerts.package.forms import Attachment, collection, package_files
 from cvlarray.alerts.package.tracks import summary_line
+from cvlarray.alerts.package.values import json_properties
 
 __all__ = [
     "Attachment",
@@ -15,6 +16,7 @@ __all__ = [
     "feature",
     "feature_collection",
     "json_bytes",
+    "json_properties",
     "package_files",
     "read_package",
     "stac_item",

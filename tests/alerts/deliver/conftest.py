@@ -9,6 +9,8 @@ import pytest
 
 from cvlarray.alerts.deliver import Outbox
 from tests.alerts.deliver.receiver import Receiver, running_receiver
+from tests.s3_server import s3 as s3  # noqa: PLC0414
+from tests.s3_server import s3_process as s3_process  # noqa: PLC0414
 
 
 @pytest.fixture

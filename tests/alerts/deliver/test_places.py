@@ -19,8 +19,9 @@ from cvlarray.alerts.deliver import AnyChannel, Secrets, SendError
 from cvlarray.alerts.deliver.directory import DirectoryChannel
 from cvlarray.alerts.deliver.feed import FeedChannel
 from cvlarray.alerts.deliver.mail import Mail
+from cvlarray.alerts.deliver.object_store import ObjectStoreChannel
 from cvlarray.alerts.evidence import verify_package
-from cvlarray.alerts.package import read_package
+from cvlarray.alerts.package import read_package, zip_bytes
 from cvlarray.alerts.route import PackageFormat
 from cvlarray.errors import DeliveryError
 from tests.alerts.deliver.messages import make_digest, make_evidence, make_message
@@ -200,6 +201,33 @@ class TestFeed:
         assert items[0].get_collection().id == collection.id
 
 
+class TestObjectStore:
+    @staticmethod
+    def listed(s3, bucket):
+        found = s3.client().list_objects_v2(Bucket=bucket).get("Contents", [])
+        return sorted(each["Key"] for each in found)
+
+    def test_an_object_a_message_once(self, s3):
+        bucket = s3.new_bucket()
+        channel = ObjectStoreChannel(f"s3://{bucket}/alerts", s3.endpoint, 20.0)
+        alert, digest = make_message(), make_digest(1, 2)
+        for message in (alert, digest, alert):
+            assert channel.send(message).startswith(f"s3://{bucket}/alerts/")
+        keys = [f"alerts/{alert.name}.zip", f"alerts/{digest.name}.geojson"]
+        assert self.listed(s3, bucket) == keys
+        body = s3.client().get_object(Bucket=bucket, Key=keys[0])["Body"].read()
+        assert body == zip_bytes(alert.files)
+        s3.client().put_object(Bucket=bucket, Key=keys[0], Body=b"changed")
+        with pytest.raises(SendError, match="there already with other content"):
+            channel.send(alert)
+
+    def test_no_bucket_and_no_server(self, s3):
+        with pytest.raises(SendError, match="refused or is away"):
+            ObjectStoreChannel("s3://absent", s3.endpoint, 20.0).send(make_message())
+        with pytest.raises(SendError, match="refused or is away"):
+            ObjectStoreChannel("s3://absent", "http://127.0.0.1:9", 5.0).send(make_message())
+
+
 class TestSettings:
     """What the YAML may say."""
 
@@ -226,6 +254,7 @@ class TestSettings:
                 | {"user_env": "A"},
                 "together",
             ),
+            ({"kind": "object_store", "url": "ftp://x"}, "url"),
             ({"kind": "directory", "path": "x", "password": "y"}, "password"),
         ],
     )
