@@ -8,7 +8,7 @@ from cvlarray.alerts.chips import (
     render_chips,
     write_chips,
 )
-from cvlarray.alerts.files import geojson, write_alerts
+from cvlarray.alerts.files import geojson, read_alerts, write_alerts
 from cvlarray.alerts.gallery import render_gallery
 from cvlarray.alerts.identity import event_id
 from cvlarray.alerts.series import AlertSeries, alert_series
@@ -24,6 +24,7 @@ __all__ = [
     "choose_rendering",
     "event_id",
     "geojson",
+    "read_alerts",
     "render_chips",
     "render_gallery",
     "write_alerts",

@@ -14,7 +14,10 @@ import shapely
 
 from cvlarray.store import replacing, write_atomic
 
-__all__ = ["geojson", "plain_value", "write_alerts"]
+__all__ = ["geojson", "plain_value", "read_alerts", "write_alerts"]
+
+JSON_COLUMNS = ("jurisdiction", "reasoning", "parents", "children")
+"""Lists and mappings; in GeoParquet they are JSON text, since no two alerts' have the same keys."""
 
 
 def write_alerts(alerts: gpd.GeoDataFrame, geojson_path: Path, parquet_path: Path) -> None:
@@ -25,7 +28,8 @@ def write_alerts(alerts: gpd.GeoDataFrame, geojson_path: Path, parquet_path: Pat
     Parameters
     ----------
     alerts
-        What `cvlarray.alerts.build_alerts` returned; more columns are kept.
+        What `cvlarray.alerts.build_alerts` returned; more columns are kept. Lists and mappings are
+        JSON in both files.
     geojson_path, parquet_path
         Files to write or replace.
 
@@ -37,9 +41,25 @@ def write_alerts(alerts: gpd.GeoDataFrame, geojson_path: Path, parquet_path: Pat
         If the geometries aren't in EPSG:4326.
     """
     text = geojson(alerts)
+    flat = {
+        name: pd.Series([_json(value) for value in alerts[name]], alerts.index, "string")
+        for name in JSON_COLUMNS
+        if name in alerts
+    }
     with replacing(parquet_path) as temporary:
-        alerts.to_parquet(temporary, index=False)
+        alerts.assign(**flat).to_parquet(temporary, index=False)
     write_atomic(geojson_path, text)
+
+
+def read_alerts(path: Path) -> gpd.GeoDataFrame:
+    """Return the alerts that `write_alerts` wrote as GeoParquet."""
+    alerts = gpd.read_parquet(path)
+    lists = {
+        name: pd.Series([json.loads(text) for text in alerts[name]], alerts.index, "object")
+        for name in JSON_COLUMNS
+        if name in alerts
+    }
+    return alerts.assign(**lists)
 
 
 def geojson(alerts: gpd.GeoDataFrame) -> str:
@@ -68,7 +88,11 @@ def _features(alerts: gpd.GeoDataFrame) -> Iterator[str]:
             "geometry": shapely.geometry.mapping(shapely.orient_polygons(geometry)),
             "properties": {name: plain_value(value) for name, value in record.items()},
         }
-        yield json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        yield _json(feature)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def plain_value(value: Any) -> Any:

@@ -139,6 +139,35 @@ class VectorizeConfig(Section):
     )
 
 
+class EventsConfig(Section):
+    """From polygons of many dates to events."""
+
+    pending: int = Field(
+        default=2,
+        ge=1,
+        le=50,
+        description="Flagged clear observations in a row from which a change is pending, 1 to 50 "
+        "and at most monitor.consecutive.",
+    )
+    max_gap_days: int = Field(
+        default=120,
+        ge=0,
+        le=3660,
+        description="Neighbouring pixels first flagged further apart are different events, days, "
+        "0 to 3660.",
+    )
+
+
+class EnrichmentConfig(Section):
+    """How alerts are held against the layers."""
+
+    database: str | None = Field(
+        default=None,
+        description="libpq connection string of a PostGIS server that measures, empty for PGHOST, "
+        "PGUSER and so on; null: GeoPandas, in memory.",
+    )
+
+
 class AlertsConfig(Section):
     """What an alert says beside its geometry and dates."""
 

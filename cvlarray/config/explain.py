@@ -60,12 +60,13 @@ def _inner_key(error: ErrorDetails) -> tuple[str, ...]:
 
 
 def _written_key(loc: Key, merged: Any) -> Key:
-    """Return pydantic's location as far as it is written: without the kinds of a union."""
+    """Return pydantic's location as far as it is written: without the members of a union."""
     key: list[str | int] = []
     value = merged
-    for part in loc:
+    for position, part in enumerate(loc, start=1):
         if isinstance(value, dict):
-            if part not in value and part in map(value.get, TAGS):
+            is_within = position < len(loc)  # what is missing is not written either, but comes last
+            if part not in value and (is_within or part in map(value.get, TAGS)):
                 continue
             value = value.get(part)
         elif isinstance(value, list) and isinstance(part, int):
@@ -81,6 +82,9 @@ def _fields(key: Key, merged: Mapping[str, Any]) -> dict[str, str | None]:
     model: type[BaseModel] = RunConfig
     value: Any = merged
     for part in key:
+        if isinstance(part, int) and isinstance(value, list):
+            value = value[part]
+            continue
         value = value.get(part) if isinstance(value, dict) else None
         field = model.model_fields.get(str(part))
         models = list(_models(field.annotation)) if field else []
@@ -92,9 +96,11 @@ def _fields(key: Key, merged: Mapping[str, Any]) -> dict[str, str | None]:
 
 
 def _is_chosen(model: type[BaseModel], value: Any) -> bool:
-    """Return whether ``value`` names ``model`` by its kind or its GeoJSON type."""
-    tags = (name for name in TAGS if name in model.model_fields)
+    """Return whether ``value`` names ``model`` by its kind, its GeoJSON type, or its first key."""
+    tags = [name for name in TAGS if name in model.model_fields]
     written = value if isinstance(value, dict) else {}
+    if not tags:
+        return next(iter(model.model_fields)) in written
     return any(written.get(tag) == model.model_fields[tag].default for tag in tags)
 
 

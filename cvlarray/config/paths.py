@@ -16,8 +16,10 @@ PATH_KEYS: tuple[tuple[str, ...], ...] = (
     ("workspace",),
     ("region", "file"),
     ("search", "source"),
+    ("layers", "*", "source", "path"),
 )
-"""Keys whose text is a path (or a URL, which stays as it is)."""
+"""Keys whose text, or list of texts, is a path (or a URL, which stays as it is); * is every item of
+a list."""
 WORKSPACE = "{workspace}"
 
 
@@ -77,8 +79,18 @@ def _absolute(text: str, layer: Layer, key: Key) -> str:
 
 
 def _replace_text(values: Any, key: tuple[str, ...], change: Callable[[str], str]) -> None:
-    *sections, last = key
-    for section in sections:
-        values = values.get(section) if isinstance(values, dict) else None
-    if isinstance(values, dict) and isinstance(values.get(last), str):
-        values[last] = change(values[last])
+    section, *rest = key
+    if section == "*":
+        for item in values if isinstance(values, list) else ():
+            _replace_text(item, tuple(rest), change)
+    elif isinstance(values, dict) and section in values:
+        if rest:
+            _replace_text(values[section], tuple(rest), change)
+        else:
+            values[section] = _changed(values[section], change)
+
+
+def _changed(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, list):
+        return [_changed(item, change) for item in value]
+    return change(value) if isinstance(value, str) else value

@@ -17,6 +17,7 @@ _EXPECTED = {
     "model_type": "a mapping of keys",
     "model_attributes_type": "a mapping of keys",
     "dict_type": "a mapping of keys",
+    "mapping_type": "a mapping of keys",
     "tuple_type": "a list",
     "list_type": "a list",
     "string_type": "text",
@@ -49,11 +50,13 @@ def expected_and_got(error: ErrorDetails, description: str | None) -> str:
     kind, context, got = error["type"], error.get("ctx", {}), error["input"]
     if kind == "problem":
         return f"expected {context['expected']}, got {arrived(context['got'])}"
+    if kind == "value_error":
+        return error["msg"].removeprefix("Value error, ")
     if kind == "missing":
         return f"expected {_as_phrase(description)}; got nothing"
     if kind == "string_pattern_mismatch":
         return f"expected {_as_phrase(description)}; got {arrived(got)}"
-    if kind == "literal_error":
+    if kind in {"literal_error", "enum"}:
         return f"expected {context['expected']}, got {arrived(got)}{_nearest_word(context, got)}"
     if kind == "union_tag_invalid":
         got = context["tag"]

@@ -7,10 +7,14 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from cvlarray.alerts.enrich import Layer
+from cvlarray.alerts.route import Routing
 from cvlarray.config.cluster import ClusterConfig, LocalCluster
 from cvlarray.config.detection import (
     AlertsConfig,
     BaselineConfig,
+    EnrichmentConfig,
+    EventsConfig,
     MaskingConfig,
     MonitorConfig,
     ReportConfig,
@@ -47,7 +51,17 @@ class RunConfig(Section):
     )
     monitor: MonitorConfig = Field(default=MonitorConfig(), description="Sequential test.")
     vectorize: VectorizeConfig = Field(default=VectorizeConfig(), description="Pixels to polygons.")
+    events: EventsConfig = Field(default=EventsConfig(), description="Polygons to events.")
     alerts: AlertsConfig = Field(default=AlertsConfig(), description="Alerts.")
+    layers: tuple[Layer, ...] = Field(
+        default=(), description="Official layers that alerts are held against, in any order."
+    )
+    enrichment: EnrichmentConfig = Field(
+        default=EnrichmentConfig(), description="Who holds alerts against the layers."
+    )
+    routing: Routing = Field(
+        default=Routing(), description="Which alert is how urgent, and who receives it."
+    )
     report: ReportConfig = Field(default=ReportConfig(), description="HTML report.")
     cluster: ClusterConfig = Field(
         default=LocalCluster(),
@@ -63,8 +77,18 @@ class RunConfig(Section):
         if self.cube.time_block % self.store.time_shard:
             expected = f"a multiple of store.time_shard = {self.store.time_shard}"
             raise problem("cube.time_block", expected, self.cube.time_block)
+        if self.events.pending > self.monitor.consecutive:
+            expected = f"at most monitor.consecutive = {self.monitor.consecutive}"
+            raise problem("events.pending", expected, self.events.pending)
+        self._check_layers()
         self._check_bands()
         return self
+
+    def _check_layers(self) -> None:
+        names = [layer.name for layer in self.layers]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise problem("layers", "layers with names of their own", f"{repeated[0]} twice")
 
     def _check_bands(self) -> None:
         bands = self.cube.bands

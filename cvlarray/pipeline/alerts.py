@@ -10,9 +10,10 @@ import pandas as pd
 import cvlarray
 from cvlarray.alerts import build_alerts, chip_files, render_gallery, write_alerts
 from cvlarray.pipeline.context import RunContext
+from cvlarray.pipeline.jurisdiction import layer_editions, place, write_changes
 from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
-from cvlarray.store import Ledger, input_hash, open_raw
+from cvlarray.store import Ledger, input_hash, open_raw, replacing
 from cvlarray.store.atomic import FileBatch
 
 
@@ -24,6 +25,9 @@ def alert_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
         cvlarray.__version__,
         ledger.done(Stage.MONITOR),
         *(part.model_dump() for part in settings),
+        layer_editions(config),
+        config.enrichment.model_dump(),
+        config.routing.model_dump(mode="json"),
     )
     return [WorkUnit(Stage.ALERTS, "all", key, 0, partial(make_alerts, context))]
 
@@ -38,11 +42,19 @@ def make_alerts(context: RunContext) -> UnitOutcome:
         connectivity=config.vectorize.connectivity,
         class_name=config.alerts.class_name,
     )
-    illustrated = write_pictures(context, alerts)
-    write_alerts(illustrated, workspace.alerts_geojson, workspace.alerts_parquet)
-    written = [workspace.alerts_geojson, workspace.alerts_parquet, *workspace.chips.glob("*.png")]
-    n_written = sum(path.stat().st_size for path in written)
-    return UnitOutcome(n_bytes_written=n_written, detail={"n_alerts": len(alerts)})
+    placed = place(write_pictures(context, alerts), config)
+    write_changes(workspace.alerts_parquet, placed.alerts, workspace.jurisdiction_changes)
+    with replacing(workspace.deliveries) as temporary:
+        placed.deliveries.to_parquet(temporary, index=False)
+    write_alerts(placed.alerts, workspace.alerts_geojson, workspace.alerts_parquet)
+    written = [path for path in workspace.alerts.rglob("*") if path.is_file()]
+    return UnitOutcome(
+        n_bytes_written=sum(path.stat().st_size for path in written),
+        detail={
+            "n_alerts": len(alerts),
+            "missing_layers": [one._asdict() for one in placed.missing],
+        },
+    )
 
 
 def write_pictures(context: RunContext, alerts: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 import cvlarray
-from cvlarray.alerts import AlertSeries, ChipPair, alert_series
+from cvlarray.alerts import AlertSeries, ChipPair, alert_series, read_alerts
 from cvlarray.alerts.window import alert_window
 from cvlarray.config import RunConfig
 from cvlarray.features import feature_cube
@@ -42,7 +42,7 @@ def report_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
 def make_report(context: RunContext, ledger: Ledger) -> UnitOutcome:
     """Gather the run's results and write the page."""
     config = context.config
-    alerts = gpd.read_parquet(context.workspace.alerts_parquet)
+    alerts = read_alerts(context.workspace.alerts_parquet)
     shown = _shown(alerts, config.report.n_alerts_shown)
     clear_share = clear_share_of(context, ledger)
     summary = ledger.summary()
@@ -61,6 +61,11 @@ def make_report(context: RunContext, ledger: Ledger) -> UnitOutcome:
         series=_series(context, shown),
         stages=[summary[stage] for stage in Stage if stage in summary],
         unread=_unread(context, ledger),
+        missing_layers=[
+            (one["layer"], one["reason"])
+            for row in ledger.rows(Stage.ALERTS)
+            for one in row.detail.get("missing_layers", ())
+        ],
         background=find_background(context, clear_share),
         region=config.region.to_geometry(),
         limits=Limits(cards=config.report.n_alerts_shown),
@@ -138,7 +143,9 @@ def _provenance(context: RunContext, ledger: Ledger) -> Provenance:
     finished = max(row.written_at for row in rows)
     return Provenance(
         software=f"cvlarray {cvlarray.__version__}",
-        config_hash=input_hash(context.config.model_dump(exclude={"workspace", "cluster"}))[:16],
+        config_hash=input_hash(
+            context.config.model_dump(mode="json", exclude={"workspace", "cluster"})
+        )[:16],
         sensors=tuple(sorted({scene.sensor for scene in context.scenes})),
         n_items=len(context.scenes),
         finished=finished,

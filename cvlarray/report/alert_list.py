@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,11 @@ class AlertEntry:
     magnitude_value: float
     n_pixels: int
     sensor: str
+    places: tuple[str, ...]
+    """Features of official layers that the alert lies in, the largest share first."""
+    reason: str
+    """Why it has its priority; empty if nothing says so."""
+    needs_review: bool
     latitude_longitude: str
     utm: str
     colour: str
@@ -112,11 +117,20 @@ def _entry(
         magnitude_value=magnitude,
         n_pixels=int(_number(record["n_pixels"])),
         sensor=_text(record["sensor"]),
+        places=_places(record.get("jurisdiction") or ()),
+        reason=(record.get("reasoning") or {}).get("text", ""),
+        needs_review=bool(record.get("needs_review")),
         latitude_longitude=wording.latitude_longitude(point),
         utm=utm,
         colour=colour,
         ink=palette.ink_on(colour),
     )
+
+
+def _places(trail: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    inside = [entry for entry in trail if entry.get("share", 0) > 0]
+    ordered = sorted(inside, key=lambda entry: -entry["share"])
+    return tuple(wording.place(entry) for entry in ordered)
 
 
 def _number(value: Any) -> float:

@@ -151,6 +151,8 @@ class ReportInputs:
     stages: Sequence[StageSummary] = ()
     """In the order they ran."""
     unread: Sequence[UnreadAsset] = ()
+    missing_layers: Sequence[tuple[str, str]] = ()
+    """Declared layers that could not be read, and why: without them nothing gets a priority."""
     background: Background | None = None
     """None if no date was clear enough."""
     region: BaseGeometry | None = None

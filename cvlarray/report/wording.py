@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from shapely import Point
 
@@ -144,6 +145,16 @@ def _between(first: dt.date, last: dt.date) -> str:
     if month_text(first) == month_text(last):
         return f"in {month_text(first)}"
     return f"between {month_text(first)} and {month_text(last)}"
+
+
+def place(entry: Mapping[str, Any]) -> str:
+    """Return ``Parque Nacional Manu (PN03), 84 %`` for a feature of an alert's jurisdiction."""
+    kind = entry.get("category") or str(entry["role"]).replace("_", " ")
+    named = " ".join(filter(None, (kind, entry.get("name"))))
+    code = f" ({entry['code']})" if entry.get("code") else ""
+    status = f", status {entry['status']}" if entry.get("status") else ""
+    doubt = ", border in doubt" if entry.get("ambiguous") else ""
+    return f"{named}{code}{status}, {percent(entry['share'])}{doubt}"
 
 
 def signed(value: float) -> str:

@@ -63,6 +63,21 @@ class Workspace:
         return self.alerts / "alerts.parquet"
 
     @property
+    def deliveries(self) -> Path:
+        """Which alert is for which partner, Parquet."""
+        return self.alerts / "deliveries.parquet"
+
+    @property
+    def jurisdiction_changes(self) -> Path:
+        """What new editions of the layers changed for alerts, CSV that only grows."""
+        return self.alerts / "jurisdiction_changes.csv"
+
+    @property
+    def events(self) -> Path:
+        """All versions of all events, a GeoPackage."""
+        return self.alerts / "events.gpkg"
+
+    @property
     def chips(self) -> Path:
         """Folder of the pictures before and after each alert."""
         return self.alerts / "chips"

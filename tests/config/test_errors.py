@@ -38,7 +38,8 @@ def mistakes() -> dict[tuple[str, str], str]:
             "name: x\nclustr: local",
         ): "2: clustr: unknown key, expected one of extends, name, "
         "workspace, region, grid, search, periods, cube, store, masking, baseline, monitor, "
-        "vectorize, alerts, report, cluster, got clustr; did you mean cluster?",
+        "vectorize, events, alerts, layers, enrichment, routing, report, cluster, got clustr; "
+        "did you mean cluster?",
         (
             "name: x",
             "name: x\ncluster: {kind: local, n_worker: 3}",
@@ -47,6 +48,40 @@ def mistakes() -> dict[tuple[str, str], str]:
         "got n_worker; did you mean n_workers?",
         (BOX, "zzz: 1, bbox: [1, 2, 3, 4]"): "3: region.zzz: unknown key, expected one of bbox, "
         "geometry, file, got zzz",
+        # layers and rules, which are lists
+        (
+            "name: x",
+            "name: x\nlayers: [{name: a, role: raod, source: {path: a.gpkg}}]",
+        ): "2: layers.0.role: expected 'strict_protection', 'communal_reserve', 'buffer_zone', "
+        "'concession', 'indigenous_territory', 'road', 'river', 'admin_unit' or "
+        "'external_alerts', got \"raod\"; did you mean road?",
+        (
+            "name: x",
+            "name: x\nlayers:\n- {name: a, role: road, source: {table: a, geom: g}}",
+        ): "3: layers.0.source.geom: unknown key, expected one of table, schema_name, geometry, "
+        "database, got geom; did you mean geometry?",
+        (
+            "name: x",
+            "name: x\nlayers: [{name: a, role: road, source: {}}]",
+        ): "2: layers.0.source.path: expected path, or list of paths, each in its own CRS. "
+        "Relative to the YAML; got nothing",
+        (
+            "name: x",
+            "name: x\nlayers: [{name: a, role: external_alerts, source: {path: a}}]",
+        ): "2: layers.0: external alerts need columns.date: undated ones match nothing",
+        (
+            "name: x",
+            "name: x\nrouting: {rules: [{name: parks, priority: high, roles: [road]}]}",
+        ): "2: routing: the last rule must match every alert, got 'parks'",
+        (
+            "name: x",
+            "name: x\nrouting: {partners: [{name: a, tier: academic, area: x}]}",
+        ): "2: routing.partners.0.area: an area is WKT or a GeoJSON geometry: ParseException: "
+        "Unknown type: 'X'",
+        (
+            "name: x",
+            "name: x\nevents: {pending: 5}",
+        ): "2: events.pending: expected at most monitor.consecutive = 4, got 5",
         # types
         (CRS, f"{CRS}, tile_px: true"): "4: grid.tile_px: expected a whole number, got true",
         (CRS, f"{CRS}, tile_px: '512'"): '4: grid.tile_px: expected a whole number, got "512"',

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cvlarray.config import RunConfig, load_config
 from tests.pipeline.forest import run_settings, write_forest
+from tests.pipeline.runs import run
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +20,17 @@ def forest_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("source")
     write_forest(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished(forest_source: Path, tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
+    """Return the config of a finished run; don't write to its workspace."""
+    folder = tmp_path_factory.mktemp("finished")
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(run_settings(forest_source, folder / "workspace")))
+    config = load_config(path)
+    run(config)
+    return config
 
 
 @pytest.fixture

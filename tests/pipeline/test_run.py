@@ -14,47 +14,16 @@ import pytest
 import rasterio
 import rioxarray  # noqa: F401 (the .rio accessor)
 import xarray as xr
-import yaml
 
-from cvlarray.cluster import executor
 from cvlarray.config import RunConfig, load_config
 from cvlarray.errors import SearchError, StoreError, UnitError, WorkspaceBusyError
-from cvlarray.pipeline import Stage, read_status, run_pipeline, search_again
+from cvlarray.pipeline import Stage, read_status, search_again
 from cvlarray.pipeline.progress import LogProgress
-from cvlarray.pipeline.units import UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, Workspace
-from tests.pipeline.forest import CLEARED, FIRST_CLEAR_AFTER, GEOBOX, run_settings
+from tests.pipeline.forest import CLEARED, FIRST_CLEAR_AFTER, GEOBOX
+from tests.pipeline.runs import run
 
 WriteConfig = Callable[..., Path]
-
-
-class Counting(LogProgress):
-    """Counts the units done, by stage."""
-
-    def __init__(self) -> None:
-        self.done: dict[Stage, int] = {}
-
-    def unit_done(self, unit: WorkUnit, outcome: UnitOutcome) -> None:
-        self.done[unit.stage] = self.done.get(unit.stage, 0) + 1
-
-
-def run(config: RunConfig, **stages: Stage) -> dict[Stage, int]:
-    """Run and return how many units of each stage had to be done."""
-    progress = Counting()
-    with executor(config.cluster) as workers:
-        run_pipeline(config, workers, progress, **stages)
-    return progress.done
-
-
-@pytest.fixture(scope="session")
-def finished(forest_source: Path, tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
-    """Return the config of a finished run; don't write to its workspace."""
-    folder = tmp_path_factory.mktemp("finished")
-    path = folder / "run.yaml"
-    path.write_text(yaml.safe_dump(run_settings(forest_source, folder / "workspace")))
-    config = load_config(path)
-    run(config)
-    return config
 
 
 def test_the_planted_clearing_is_found_where_and_when_it_was(finished):

@@ -8,7 +8,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from cvlarray.alerts.enrich.status import LicenceStatus
 from cvlarray.errors import CvlarrayError
@@ -83,16 +91,22 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def _as_tuple(value: Any) -> Any:
-    return (value,) if isinstance(value, str | Path) else value
+def _as_paths(value: Any) -> Any:
+    """Return one path or several as a tuple; anything else is refused as it is."""
+    several = value if isinstance(value, list | tuple) else (value,)
+    if not all(isinstance(one, str | Path) for one in several):
+        return value
+    return tuple(str(one) for one in several)
 
 
 class FileSource(_Model):
     """One file, or several of the same schema, such as a cadastre in one file a UTM zone."""
 
-    path: Annotated[tuple[Path, ...], BeforeValidator(_as_tuple), Field(min_length=1)] = Field(
-        description="Path, or list of paths, each in its own CRS."
-    )
+    path: Annotated[
+        tuple[Path, ...],
+        BeforeValidator(_as_paths, json_schema_input_type=str | tuple[str, ...]),
+        Field(min_length=1),
+    ] = Field(description="Path, or list of paths, each in its own CRS. Relative to the YAML.")
     sublayer: str | None = Field(default=None, description="Layer in a GeoPackage or GDB.")
     crs: str | None = Field(
         default=None, description="CRS of a file that names none; a CRS in the file wins."
@@ -117,10 +131,23 @@ class WfsSource(_Model):
 
     url: str = Field(pattern=r"^https?://", description="Address of the service.")
     typename: str = Field(min_length=1, description="Name of the feature type.")
-    timeout_s: float = Field(default=60, gt=0, le=3600, description="Seconds to wait.")
+    timeout_s: float = Field(
+        default=60, gt=0, le=3600, description="How long to wait, s, up to 3600."
+    )
 
 
-Source = FileSource | TableSource | WfsSource
+def _kind_of(source: Any) -> str:
+    """Return which source is meant, by the key that only it has."""
+    keys = source if isinstance(source, Mapping) else type(source).model_fields
+    return "postgis" if "table" in keys else "wfs" if "url" in keys else "file"
+
+
+Source = Annotated[
+    Annotated[FileSource, Tag("file")]
+    | Annotated[TableSource, Tag("postgis")]
+    | Annotated[WfsSource, Tag("wfs")],
+    Discriminator(_kind_of),
+]
 
 
 class Columns(_Model):
@@ -145,8 +172,12 @@ class Columns(_Model):
 class MatchWindow(_Model):
     """How near an external alert must be to speak of the same event."""
 
-    distance_m: float = Field(default=100, ge=0, le=10_000, description="Metres, at most.")
-    days: int = Field(default=60, ge=0, le=3660, description="Days between them, at most.")
+    distance_m: float = Field(
+        default=100, ge=0, le=10_000, description="Metres between them at most, 0 to 10000."
+    )
+    days: int = Field(
+        default=60, ge=0, le=3660, description="Days between them at most, 0 to 3660."
+    )
 
 
 class Layer(_Model):
@@ -169,7 +200,10 @@ class Layer(_Model):
     )
     licence: str = Field(default="", description="Terms of use and attribution.")
     boundary_uncertainty_m: float = Field(
-        default=0, ge=0, le=10_000, description="How far the drawn border may be off, m."
+        default=0,
+        ge=0,
+        le=10_000,
+        description="How far the drawn border may be off, m, 0 to 10000.",
     )
     status_words: Mapping[str, LicenceStatus] = Field(
         default={}, description="Meaning of the source's status words, beside INGEMMET's."

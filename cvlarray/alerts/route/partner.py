@@ -93,11 +93,15 @@ class Partner(BaseModel):
     )
     min_confidence: float = Field(default=0, ge=0, le=1, description="Least confidence.")
     capacity: int | None = Field(
-        default=None, ge=0, description="Alerts a delivery, at most; the rest goes to the digest."
+        default=None,
+        ge=0,
+        le=1_000_000,
+        description="Alerts a delivery at most; the rest goes to the digest; null: all.",
     )
     access_km: float | None = Field(
         default=None,
         gt=0,
+        le=1000,
         description="Way from a road or river at which an alert is worth half; null: no matter.",
     )
     package: PackageFormat | None = Field(

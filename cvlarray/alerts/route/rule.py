@@ -48,7 +48,7 @@ class Rule(BaseModel):
     roles: tuple[Role, ...] = Field(
         default=(), description="The feature's layer has one of these roles; none: any alert."
     )
-    layers: tuple[str, ...] = Field(default=(), description="… is one of these layers.")
+    layers: tuple[str, ...] = Field(default=(), description="The feature is of these layers.")
     categories: tuple[str, ...] = Field(default=(), description="The feature is of this category.")
     codes: tuple[str, ...] = Field(default=(), description="The feature has one of these codes.")
     licences: tuple[LicenceStatus, ...] = Field(
@@ -58,10 +58,13 @@ class Rule(BaseModel):
         default=(), description="The alert is of one of these classes."
     )
     min_share: float = Field(
-        default=0.01, ge=0, le=1, description="Part of the alert in the feature, at least,"
+        default=0.01, ge=0, le=1, description="Part of the alert in the feature at least, 0 to 1."
     )
     or_area_m2: float | None = Field(
-        default=None, gt=0, description="or this area, if that is less; null: the share decides."
+        default=None,
+        gt=0,
+        le=1e12,
+        description="Or this area, m², if that is less; null: the share decides.",
     )
     certain: bool = Field(
         default=False, description="Only if the boundary's own uncertainty doesn't decide."
