@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvlarray.kernels.accelerate import jit, jit_inline
+from cvlarray.kernels.loading import load, take_residuals
 from cvlarray.kernels.normal_equations import (
     HUBER,
     TUKEY,
-    UNWEIGHTED,
     solve,
     subtract_change,
     sum_moments,
@@ -30,7 +30,6 @@ from cvlarray.kernels.pixel_block import (
     Block,
     Tables,
     column,
-    load,
     make_block,
     make_tables,
 )
@@ -253,8 +252,7 @@ def _ols_series(
     """Fit the pixels up to ``end``, whole blocks, with equal weights."""
     n = fit.coefficients.shape[0]
     for first in range(0, end, BLOCK_PIXELS):
-        n_rows = load(series, first, block, tables)
-        sum_moments(block, tables, n_rows, UNWEIGHTED)
+        load(series, first, block, tables)
         solve(block, tables)
         bound_residuals(block, tables)
         for p in range(BLOCK_PIXELS):
@@ -275,11 +273,13 @@ def _robust_series(
     """Fit the pixels up to ``end``, whole blocks, by the robust schedule."""
     for first in range(0, end, BLOCK_PIXELS):
         n_rows = load(series, first, block, tables)
-        for weighting in (UNWEIGHTED, HUBER, HUBER, TUKEY):
+        solve(block, tables)
+        bound_residuals(block, tables)
+        take_residuals(block, tables, n_rows)
+        estimate_sigma(block, n_rows)
+        for weighting in (HUBER, HUBER, TUKEY):
             sum_moments(block, tables, n_rows, weighting)
             solve(block, tables)
-            if weighting == UNWEIGHTED:
-                bound_residuals(block, tables)
             subtract_change(block, tables, n_rows)
             estimate_sigma(block, n_rows)
         _store(block, first, min_observations, fit)

@@ -16,7 +16,7 @@ from cvlarray.kernels.pixel_block import (
 )
 from cvlarray.kernels.residual_scale import QUANTISATION_SIGMA, quantise
 
-UNWEIGHTED, HUBER, TUKEY = 0, 1, 2
+HUBER, TUKEY = 0, 1
 
 HUBER_TUNING = np.float32(1.345)
 TUKEY_TUNING = np.float32(4.685)
@@ -35,27 +35,18 @@ def sum_moments(block: Block, tables: Tables, n_rows: int, weighting: int) -> No
     for k in range(block.gradient.shape[0]):
         for p in range(BLOCK_PIXELS):
             block.gradient[k, p] = 0
-    for p in range(BLOCK_PIXELS):
-        block.squares[p] = 0
     for row in range(0, n_rows, WEIGHT_ROWS):
         for i in range(WEIGHT_ROWS):
             _weigh(block, row + i, i, weighting)
-        _add_rows(tables.moments, block.rows, row, block.weight, block.moments)
-        _add_rows(tables.basis, block.rows, row, block.weighted, block.gradient)
+        add_dates(tables.moments, block.rows, row, block.weight, block.moments)
+        add_dates(tables.basis, block.rows, row, block.weighted, block.gradient)
 
 
 @jit_inline
 def _weigh(block: Block, row: int, slot: int, weighting: int) -> None:
     """Set the weights of one date's residuals; 0 where missing."""
     zero, one = np.float32(0), np.float32(1)
-    if weighting == UNWEIGHTED:
-        for p in range(BLOCK_PIXELS):
-            residual = block.residual[row, p]
-            weight = one if residual < MISSING_ABOVE else zero
-            block.weight[slot, p] = weight
-            block.weighted[slot, p] = weight * residual
-            block.squares[p] += weight * residual * residual
-    elif weighting == HUBER:
+    if weighting == HUBER:
         for p in range(BLOCK_PIXELS):
             residual = block.residual[row, p]
             size = abs(residual)
@@ -76,7 +67,7 @@ def _weigh(block: Block, row: int, slot: int, weighting: int) -> None:
 
 
 @jit_inline
-def _add_rows(
+def add_dates(
     table: NDArray[np.float32],
     rows: NDArray[np.int64],
     row: int,
@@ -152,21 +143,27 @@ def _factorise(block: Block, tables: Tables) -> None:
 @jit
 def subtract_change(block: Block, tables: Tables, n_rows: int) -> None:
     """Take what the last solution added off the residuals, and quantise them while at hand."""
-    basis = tables.basis
     for row in range(0, n_rows, WEIGHT_ROWS):
-        t0, t1 = block.rows[row], block.rows[row + 1]
-        t2, t3 = block.rows[row + 2], block.rows[row + 3]
-        for k in range(0, block.change.shape[0], MOMENT_TILE):
-            a0, a1, a2, a3 = basis[k, t0], basis[k, t1], basis[k, t2], basis[k, t3]
-            b0, b1, b2, b3 = basis[k + 1, t0], basis[k + 1, t1], basis[k + 1, t2], basis[k + 1, t3]
-            c0, c1, c2, c3 = basis[k + 2, t0], basis[k + 2, t1], basis[k + 2, t2], basis[k + 2, t3]
-            for p in range(BLOCK_PIXELS):
-                a, b, c = block.change[k, p], block.change[k + 1, p], block.change[k + 2, p]
-                old0, old1 = block.residual[row, p], block.residual[row + 1, p]
-                old2, old3 = block.residual[row + 2, p], block.residual[row + 3, p]
-                block.residual[row, p] = old0 - a0 * a - b0 * b - c0 * c
-                block.residual[row + 1, p] = old1 - a1 * a - b1 * b - c1 * c
-                block.residual[row + 2, p] = old2 - a2 * a - b2 * b - c2 * c
-                block.residual[row + 3, p] = old3 - a3 * a - b3 * b - c3 * c
+        subtract_from_rows(block, tables, row)
         for i in range(WEIGHT_ROWS):
             quantise(block, row + i)
+
+
+@jit_inline
+def subtract_from_rows(block: Block, tables: Tables, row: int) -> None:
+    """Take the last solution's curve off the residuals of `WEIGHT_ROWS` dates."""
+    basis = tables.basis
+    t0, t1 = block.rows[row], block.rows[row + 1]
+    t2, t3 = block.rows[row + 2], block.rows[row + 3]
+    for k in range(0, block.change.shape[0], MOMENT_TILE):
+        a0, a1, a2, a3 = basis[k, t0], basis[k, t1], basis[k, t2], basis[k, t3]
+        b0, b1, b2, b3 = basis[k + 1, t0], basis[k + 1, t1], basis[k + 1, t2], basis[k + 1, t3]
+        c0, c1, c2, c3 = basis[k + 2, t0], basis[k + 2, t1], basis[k + 2, t2], basis[k + 2, t3]
+        for p in range(BLOCK_PIXELS):
+            a, b, c = block.change[k, p], block.change[k + 1, p], block.change[k + 2, p]
+            old0, old1 = block.residual[row, p], block.residual[row + 1, p]
+            old2, old3 = block.residual[row + 2, p], block.residual[row + 3, p]
+            block.residual[row, p] = old0 - a0 * a - b0 * b - c0 * c
+            block.residual[row + 1, p] = old1 - a1 * a - b1 * b - c1 * c
+            block.residual[row + 2, p] = old2 - a2 * a - b2 * b - c2 * c
+            block.residual[row + 3, p] = old3 - a3 * a - b3 * b - c3 * c

@@ -12,10 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvlarray.kernels.accelerate import aligned_zeros, jit, jit_inline
-from cvlarray.kernels.ranked_sigma import median_rank, sigma_factors
+from cvlarray.kernels.accelerate import aligned_zeros, jit_inline
+from cvlarray.kernels.ranked_sigma import sigma_factors
 from cvlarray.kernels.season import TimeAxis, design_matrix, moment_table
 from cvlarray.kernels.selection import ROW_TILE
+from cvlarray.kernels.subset_sums import GROUP, n_groups, subset_sums
+from cvlarray.kernels.vector import LANES
 
 BLOCK_PIXELS = 256
 
@@ -40,10 +42,13 @@ class Tables(NamedTuple):
     moments: NDArray[np.float32]
     """(moment, time)"""
     basis: NDArray[np.float32]
-    """(coefficient, time), padded with empty rows to a multiple of the tile."""
+    """(coefficient, time), padded with empty rows to a multiple of the tile. Both end with the
+    missing dates of the block's series."""
     entries: NDArray[np.int64]
     factors: NDArray[np.float32]
     """How moments make the Gram matrix: `season.MomentTable`."""
+    subset_moments: NDArray[np.float32]
+    """The moments of every set of neighbouring dates: `subset_sums.subset_sums`."""
     sigma_factor: NDArray[np.float32]
     """(n_dates + 1,): `ranked_sigma.sigma_factors`."""
     prior_mean: NDArray[np.float32]
@@ -54,6 +59,16 @@ class Tables(NamedTuple):
 class Block(NamedTuple):
     """Scratch of one block; the last axis is the pixel."""
 
+    series: NDArray[np.int16]
+    """(time, pixel): the observations, then at least one missing date, up to whole groups."""
+    seen: NDArray[np.uint8]
+    """(group of dates, pixel): a bit for each date that is valid."""
+    seen_moments: NDArray[np.float32]
+    """(part, pixel, `LANES`): sums over the valid dates, not yet turned into rows of moments."""
+    total: NDArray[np.int32]
+    """(pixel,): sum of the series, missing ones with it."""
+    center: NDArray[np.float32]
+    """(pixel,): mean of the series, rounded to a whole number."""
     residual: NDArray[np.float32]
     """(row, pixel): observation less the model at hand."""
     digits: NDArray[np.int8]
@@ -96,14 +111,16 @@ def make_tables(
     """Return the tables of dates ``days`` [days since 1970-01-01]."""
     table = moment_table(days, axis, harmonic_order=harmonic_order)
     basis = design_matrix(days, axis, harmonic_order=harmonic_order)
-    padded = np.zeros((tiled(len(basis)), basis.shape[1]), np.float32)
-    padded[: len(basis)] = basis
+    n_dates = basis.shape[1]
+    n_missing = n_padded(n_dates) - n_dates
+    moments = np.pad(table.moments, ((0, 0), (0, n_missing)))
     return Tables(
-        table.moments.astype(np.float32),
-        padded,
+        moments.astype(np.float32),
+        np.pad(basis, ((0, tiled(len(basis)) - len(basis)), (0, n_missing))).astype(np.float32),
         table.entries,
         table.factors.astype(np.float32),
-        sigma_factors(basis.shape[1], len(basis)),
+        subset_sums(moments),
+        sigma_factors(n_dates, len(basis)),
         np.full(len(basis), prior_mean, np.float32),
         np.full(len(basis), prior_strength, np.float32),
     )
@@ -114,7 +131,14 @@ def make_block(n_dates: int, harmonic_order: int) -> Block:
     n_rows = -(-n_dates // ROW_TILE) * ROW_TILE
     n, n_moments = 2 + 2 * harmonic_order, 3 + 6 * harmonic_order
     pixels = (BLOCK_PIXELS,)
+    series = aligned_zeros((n_padded(n_dates), *pixels), np.int16)
+    series[n_dates:] = NODATA
     return Block(
+        series=series,
+        seen=aligned_zeros((n_padded(n_dates) // GROUP, *pixels), np.uint8),
+        seen_moments=aligned_zeros((-(-n_moments // LANES), *pixels, LANES), np.float32),
+        total=aligned_zeros(pixels, np.int32),
+        center=aligned_zeros(pixels, np.float32),
         residual=aligned_zeros((n_rows, *pixels), np.float32),
         digits=aligned_zeros((2, n_rows, *pixels), np.int8),
         weight=aligned_zeros((WEIGHT_ROWS, *pixels), np.float32),
@@ -137,6 +161,11 @@ def make_block(n_dates: int, harmonic_order: int) -> Block:
     )
 
 
+def n_padded(n_dates: int) -> int:
+    """Return the number of dates with missing ones, at least one, up to whole groups."""
+    return n_groups(n_dates + 1) * GROUP
+
+
 def tiled(n_rows: int) -> int:
     """Return a number of rows rounded up to a multiple of the tile."""
     return -(-n_rows // MOMENT_TILE) * MOMENT_TILE
@@ -149,61 +178,3 @@ def column(first: int, p: int) -> np.uint64:
     Unsigned, because an index that could be negative is checked for it, pixel by pixel.
     """
     return np.uint64(first) + np.uint64(p)
-
-
-@jit
-def load(series: NDArray[np.int16], first: int, block: Block, tables: Tables) -> int:
-    """Take a block out of the series: residuals from each pixel's mean, which becomes the level.
-
-    Dates without any valid pixel are left out; the number of rows in use is returned, rounded up
-    to a multiple of the tiles, with missing ones at the end.
-    """
-    n_rows = _count_valid(series, first, block)
-    _start_from_mean(block, tables)
-    for row in range(n_rows):
-        t = block.rows[row]
-        for p in range(BLOCK_PIXELS):
-            value = series[t, column(first, p)]
-            difference = np.float32(value) - block.coefficients[0, p]
-            block.residual[row, p] = difference if value != NODATA else MISSING
-    end = -(-n_rows // ROW_TILE) * ROW_TILE
-    for row in range(n_rows, end):
-        block.rows[row] = 0
-        for p in range(BLOCK_PIXELS):
-            block.residual[row, p] = MISSING
-    return end
-
-
-@jit_inline
-def _count_valid(series: NDArray[np.int16], first: int, block: Block) -> int:
-    """Count and sum each pixel's valid observations; list the dates that have any."""
-    for p in range(BLOCK_PIXELS):
-        block.n_valid[p] = 0
-        block.sigma[p] = 0
-    n_rows = 0
-    for t in range(series.shape[0]):
-        largest = np.int16(NODATA)
-        for p in range(BLOCK_PIXELS):
-            largest = max(largest, series[t, column(first, p)])
-        if largest != NODATA:
-            block.rows[n_rows] = t
-            n_rows += 1
-            for p in range(BLOCK_PIXELS):
-                value = series[t, column(first, p)]
-                block.n_valid[p] += np.int16(value != NODATA)
-                block.sigma[p] += np.float32(value) if value != NODATA else np.float32(0)
-    return n_rows
-
-
-@jit_inline
-def _start_from_mean(block: Block, tables: Tables) -> None:
-    """Set the level to the mean, as a whole number so that residuals are exact; the rest to 0."""
-    n = block.coefficients.shape[0]
-    for p in range(BLOCK_PIXELS):
-        n_valid = block.n_valid[p]
-        block.coefficients[0, p] = np.rint(block.sigma[p] / np.float32(max(n_valid, 1)))
-        block.rank[p] = median_rank(n_valid)
-        block.sigma_factor[p] = tables.sigma_factor[n_valid]
-    for k in range(1, n):
-        for p in range(BLOCK_PIXELS):
-            block.coefficients[k, p] = 0
