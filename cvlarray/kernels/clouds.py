@@ -42,7 +42,7 @@ the median of it; the published 17.5 is itself shadow where clouds are many."""
 MIN_CLEAR_SHARE = 0.001
 """With less of the valid pixels clear land, there is nothing to compare with: every potential cloud
 is one."""
-MAX_SAMPLE = 1_000_000
+MAX_SAMPLE = 250_000
 """Pixels that a scene's statistics are taken from, spread evenly."""
 HOT_MARGIN = 0.04
 THERMAL_MARGIN = 4

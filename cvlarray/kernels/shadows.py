@@ -37,6 +37,8 @@ MIN_CLOUD_PX = 9
 """Smaller clouds aren't matched."""
 MIN_FREE_SHARE = 0.1
 """Share of a moved cloud that must be free of clouds and inside the image to judge it by."""
+CLOUDED = np.uint8(2)
+"""Where there is a cloud; else 1 where it is dark, and 0."""
 MAX_SAMPLES = 400
 """Pixels of a cloud that are looked at, spread evenly: a share within 0.03."""
 STEP_PX = 2.0
@@ -206,13 +208,15 @@ def _moved_clouds(
 ) -> tuple[NDArray[np.bool_], float]:
     """Return all clouds, each moved to where the most of it is dark, and the usual distance."""
     labels, n_clouds = ndimage.label(is_cloud, EIGHT_NEIGHBOURS)
-    flat = labels.ravel()
-    order = np.argsort(flat, kind="stable")
-    bounds = np.searchsorted(flat[order], np.arange(1, n_clouds + 2))
+    sizes = np.bincount(labels.ravel(), minlength=n_clouds + 1)[1:]
+    bounds = np.concatenate([[0], np.cumsum(sizes)])
+    order = np.empty(bounds[-1], np.int64)
+    _sort_by_label(labels.ravel(), bounds[:-1].copy(), order)
     moved = np.zeros(is_cloud.shape, np.bool_)
     distances = np.full(n_clouds, np.nan)
-    _move_clouds(is_cloud, is_dark, order, bounds, displacement, moved, distances)
-    return moved, _usual(distances, np.diff(bounds))
+    ground = np.where(is_cloud, CLOUDED, is_dark.view(np.uint8))
+    _move_clouds(ground, order, bounds, displacement, moved, distances)
+    return moved, _usual(distances, sizes)
 
 
 def _usual(distances: NDArray[np.float64], sizes: NDArray[np.int64]) -> float:
@@ -226,16 +230,27 @@ def _usual(distances: NDArray[np.float64], sizes: NDArray[np.int64]) -> float:
 
 
 @jit
+def _sort_by_label(
+    labels: NDArray[np.int32], next_place: NDArray[np.int64], order: NDArray[np.int64]
+) -> None:
+    """List the pixels of each cloud, in their order; a cloud's first place is given."""
+    for p in range(labels.size):
+        label = labels[p]
+        if label:
+            order[next_place[label - 1]] = p
+            next_place[label - 1] += 1
+
+
+@jit
 def _move_clouds(
-    is_cloud: NDArray[np.bool_],
-    is_dark: NDArray[np.bool_],
+    ground: NDArray[np.uint8],
     order: NDArray[np.int64],
     bounds: NDArray[np.int64],
     displacement: Displacement,
     moved: NDArray[np.bool_],
     distances: NDArray[np.float64],
 ) -> None:
-    height, width = is_cloud.shape
+    height, width = ground.shape
     down, right, nearest, farthest = displacement
     rows, columns = np.empty(2 * MAX_SAMPLES, np.int64), np.empty(2 * MAX_SAMPLES, np.int64)
     for number in range(bounds.size - 1):
@@ -254,9 +269,10 @@ def _move_clouds(
             n_free, n_dark = 0, 0
             for i in range(n_samples):
                 y, x = rows[i] + dy, columns[i] + dx
-                if 0 <= y < height and 0 <= x < width and not is_cloud[y, x]:
-                    n_free += 1
-                    n_dark += is_dark[y, x]
+                if 0 <= y < height and 0 <= x < width:
+                    below = ground[y, x]
+                    n_free += below != CLOUDED
+                    n_dark += below == 1
             if n_free > max(MIN_FREE_SHARE * n_samples, 2) and n_dark > best_share * n_free:
                 best_share, best_distance = n_dark / n_free, distance
             distance += STEP_PX
