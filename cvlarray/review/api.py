@@ -41,18 +41,14 @@ class AlertList(BaseModel):
     counts: dict[str, dict[str, int]]
 
 
-class Cell(BaseModel):
-    """A square with alerts in it: degrees of its middle, and how many."""
-
-    longitude: float
-    latitude: float
-    n: int
-
-
 class Cells(BaseModel):
-    """Where alerts lie."""
+    """Where alerts lie, a square an entry."""
 
-    cells: list[Cell]
+    longitude: list[float]
+    """Of the squares' middles [degrees]."""
+    latitude: list[float]
+    n: list[int]
+    """Alerts in each."""
 
 
 class GivenVerdict(BaseModel):
@@ -173,8 +169,8 @@ def list_alerts(
 @router.get("/cells")
 def cells(visitor: Reader, database: Database, state: State = "open") -> Cells:
     """Count alerts by square, for the map."""
-    found = looking.map_cells(database, visitor, state=state)
-    return Cells(cells=[Cell(**cell._asdict()) for cell in found])
+    longitude, latitude, n = looking.map_cells(database, visitor, state=state)
+    return Cells(longitude=longitude, latitude=latitude, n=n)
 
 
 @router.get("/alerts/{event_id}")

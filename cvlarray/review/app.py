@@ -60,7 +60,7 @@ def create_app(settings: ReviewSettings) -> FastAPI:
     app.include_router(pages.router)
     app.mount("/static", _KeptFiles(directory=pages.STATIC))
     app.add_exception_handler(StoreError, _unwritten)
-    app.add_middleware(GZipMiddleware, minimum_size=500)
+    app.add_middleware(GZipMiddleware, minimum_size=500, compresslevel=5)
     app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes)
     app.add_middleware(SecurityHeaders)
     return app

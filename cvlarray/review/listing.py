@@ -21,8 +21,8 @@ __all__ = ["CELL_DEGREES", "OPERATOR", "list_alerts"]
 OPERATOR = ""
 """Audience that sees every alert."""
 
-CELL_DEGREES = 0.05
-"""Edge of the squares in which the map counts alerts, about 5 km."""
+CELL_DEGREES = 0.1
+"""Edge of the squares in which the map counts alerts, about 11 km."""
 
 M2_PER_HA = 10_000
 
@@ -38,11 +38,6 @@ SUMMARY_COLUMNS = (
 """What a line of the list shows."""
 
 _URGENCY = {priority.value: rank for rank, priority in enumerate(Priority)}
-_RECOUNT = """
-    INSERT INTO tally
-    SELECT audience, state, urgency, cell_x, cell_y, COUNT(*) FROM queue
-    GROUP BY audience, state, urgency, cell_x, cell_y
-"""
 
 
 def list_alerts(
@@ -78,7 +73,8 @@ def list_alerts(
         return 0
     with database.transaction() as connection:
         leaving = [(event,) for event in (*gone, *changed["event_id"])]
-        standing = dict(map(tuple, connection.execute("SELECT event_id, state FROM queue")))
+        judged = connection.execute("SELECT event_id, state FROM queue WHERE state <> 'open'")
+        standing = dict(map(tuple, judged))
         connection.executemany("DELETE FROM queue WHERE event_id = ?", leaving)
         connection.executemany(
             "UPDATE alert SET is_current = 0 WHERE event_id = ?", [(event,) for event in gone]
@@ -91,8 +87,6 @@ def list_alerts(
             "INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?, ?)",
             _queue_rows(changed, partners, standing),
         )
-        connection.execute("DELETE FROM tally")
-        connection.execute(_RECOUNT)
     return len(changed) + len(gone)
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from cvlarray.alerts.route import Priority
 from cvlarray.review.access import Visitor
 from cvlarray.review.database import ReviewDatabase
 from cvlarray.review.listing import CELL_DEGREES
 
-__all__ = ["STATES", "Cell", "ListPage", "count_alerts", "find_alert", "list_page", "map_cells"]
+__all__ = ["STATES", "ListPage", "count_alerts", "find_alert", "list_page", "map_cells"]
 
 STATES = ("open", "confirmed", "dismissed")
 
-MOST_CELLS = 2000
+MOST_CELLS = 1000
 """Squares on the map at once."""
 
 _URGENCIES = (*(priority.value for priority in Priority), "unassigned")
@@ -29,16 +29,6 @@ class ListPage:
     alerts: list[dict[str, Any]]
     next_after: str | None
     """The alert after which the next page begins; None at the end."""
-
-
-class Cell(NamedTuple):
-    """A square of `cvlarray.review.listing.CELL_DEGREES` with alerts in it."""
-
-    longitude: float
-    """Of its middle [degrees]."""
-    latitude: float
-    n: int
-    """Alerts."""
 
 
 def list_page(
@@ -88,7 +78,7 @@ def count_alerts(database: ReviewDatabase, visitor: Visitor) -> dict[str, dict[s
         query = "SELECT state, urgency, 1 AS n FROM queue WHERE audience = ? AND event_id = ?"
         values: tuple[str, ...] = (visitor.partner, visitor.event_id)
     else:
-        query = "SELECT state, urgency, SUM(n) AS n FROM tally WHERE audience = ? GROUP BY 1, 2"
+        query = "SELECT state, urgency, n FROM priority_count WHERE audience = ?"
         values = (visitor.partner,)
     counts: dict[str, dict[str, int]] = {state: {} for state in STATES}
     with database.explained():
@@ -98,22 +88,28 @@ def count_alerts(database: ReviewDatabase, visitor: Visitor) -> dict[str, dict[s
     return counts
 
 
-def map_cells(database: ReviewDatabase, visitor: Visitor, *, state: str) -> list[Cell]:
-    """Return where alerts lie.
+def map_cells(
+    database: ReviewDatabase, visitor: Visitor, *, state: str
+) -> tuple[list[float], list[float], list[int]]:
+    """Return where alerts lie: longitudes and latitudes of squares' middles, and how many.
 
     The fullest squares, where there are more than the map can bear.
     """
     if visitor.event_id:
-        return []
+        return [], [], []
     with database.explained():
         rows = database.connection.execute(
             """
-            SELECT cell_x, cell_y, SUM(n) AS n FROM tally WHERE audience = ? AND state = ?
-            GROUP BY 1, 2 HAVING SUM(n) > 0 ORDER BY 3 DESC, 1, 2 LIMIT ?
+            SELECT cell_x, cell_y, n FROM cell_count WHERE audience = ? AND state = ? AND n > 0
+            ORDER BY n DESC, cell_x, cell_y LIMIT ?
             """,
             (visitor.partner, state, MOST_CELLS),
         ).fetchall()
-    return [Cell(_middle(row["cell_x"]), _middle(row["cell_y"]), row["n"]) for row in rows]
+    return (
+        [_middle(row["cell_x"]) for row in rows],
+        [_middle(row["cell_y"]) for row in rows],
+        [row["n"] for row in rows],
+    )
 
 
 def _middle(cell: int) -> float:

@@ -23,23 +23,41 @@ CREATE TABLE queue (
 
 CREATE INDEX queue_event ON queue (event_id);;
 
--- How many there are, by what is shown: for the headings and the map of a million alerts.
-CREATE TABLE tally (
+-- How many there are, for the headings and the map of a million alerts; triggers keep them true.
+CREATE TABLE priority_count (
     audience TEXT NOT NULL,
     state TEXT NOT NULL,
     urgency INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (audience, state, urgency)
+) WITHOUT ROWID;;
+
+CREATE TABLE cell_count (
+    audience TEXT NOT NULL,
+    state TEXT NOT NULL,
     cell_x INTEGER NOT NULL,
     cell_y INTEGER NOT NULL,
     n INTEGER NOT NULL,
-    PRIMARY KEY (audience, state, urgency, cell_x, cell_y)
+    PRIMARY KEY (audience, state, cell_x, cell_y)
 ) WITHOUT ROWID;;
 
-CREATE TRIGGER queue_moved AFTER UPDATE OF state ON queue BEGIN
-    UPDATE tally SET n = n - 1
-    WHERE audience = OLD.audience AND state = OLD.state AND urgency = OLD.urgency
-        AND cell_x = OLD.cell_x AND cell_y = OLD.cell_y;
-    INSERT INTO tally VALUES (NEW.audience, NEW.state, NEW.urgency, NEW.cell_x, NEW.cell_y, 1)
+CREATE TRIGGER queue_joined AFTER INSERT ON queue BEGIN
+    INSERT INTO priority_count VALUES (NEW.audience, NEW.state, NEW.urgency, 1)
     ON CONFLICT DO UPDATE SET n = n + 1;
+    INSERT INTO cell_count VALUES (NEW.audience, NEW.state, NEW.cell_x, NEW.cell_y, 1)
+    ON CONFLICT DO UPDATE SET n = n + 1;
+END;;
+
+CREATE TRIGGER queue_left AFTER DELETE ON queue BEGIN
+    UPDATE priority_count SET n = n - 1
+    WHERE audience = OLD.audience AND state = OLD.state AND urgency = OLD.urgency;
+    UPDATE cell_count SET n = n - 1
+    WHERE audience = OLD.audience AND state = OLD.state
+        AND cell_x = OLD.cell_x AND cell_y = OLD.cell_y;
+END;;
+
+CREATE TRIGGER queue_kept BEFORE UPDATE ON queue BEGIN
+    SELECT RAISE(ABORT, 'a line of the list is deleted and inserted, so that it is counted');
 END;;
 
 -- Who said what, when and why. Rows are added and never touched again; `chain` is the hash of the

@@ -216,7 +216,14 @@ def _chained(before: str, row: Sequence[Any]) -> str:
 def _move(connection: sqlite3.Connection, event_id: str) -> None:
     """Put the alert where its standing verdict says, for everybody who sees it."""
     standing = connection.execute(_STANDING, (event_id,)).fetchone()
-    connection.execute(
-        "UPDATE queue SET state = ?1 WHERE event_id = ?2 AND state <> ?1",
-        (standing["decision"] if standing else "open", event_id),
+    rows = connection.execute(
+        "DELETE FROM queue WHERE event_id = ? "
+        "RETURNING audience, urgency, worth, event_id, cell_x, cell_y",
+        (event_id,),
+    ).fetchall()
+    state = standing["decision"] if standing else "open"
+    connection.executemany(
+        "INSERT INTO queue (audience, urgency, worth, event_id, cell_x, cell_y, state) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(*row, state) for row in rows],
     )

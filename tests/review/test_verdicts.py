@@ -67,7 +67,9 @@ def test_many_reviewers_at_once_lose_nothing(database, draw_alerts):
     log = read_verdicts(database)
     assert sorted(log["event_id"]) == sorted(events)  # every pair of threads said the same
     check_log(database)
-    states = database.connection.execute("SELECT state, SUM(n) FROM tally GROUP BY 1 HAVING SUM(n)")
+    states = database.connection.execute(
+        "SELECT state, SUM(n) FROM cell_count GROUP BY 1 HAVING SUM(n)"
+    )
     assert [tuple(row) for row in states] == [("confirmed", len(events))]
 
 

@@ -20,15 +20,16 @@ class AlertMap {
     this.isPlaced = false;
   }
 
-  showCells(cells) {
+  showCells({ longitude, latitude, n }) {
     this.cells.clearLayers();
-    const most = Math.max(1, ...cells.map((cell) => cell.n));
-    for (const { longitude: lon, latitude: lat, n } of cells) {
-      const half = 0.025;
+    const most = Math.max(1, ...n);
+    const half = 0.05;
+    n.forEach((count, i) => {
+      const [lon, lat] = [longitude[i], latitude[i]];
       const square = [[lat - half, lon - half], [lat + half, lon + half]];
-      L.rectangle(square, { className: "cell", fillOpacity: 0.08 + 0.3 * (n / most), interactive: false })
+      L.rectangle(square, { className: "cell", fillOpacity: 0.08 + 0.3 * (count / most), interactive: false })
         .addTo(this.cells);
-    }
+    });
     this.showCellsFromAfar();
   }
 

@@ -53,7 +53,7 @@ async function load({ isMore = false } = {}) {
   showCounts(answer.counts);
   showList();
   const cells = await attempt(() => ask(`/api/cells?state=${shown.state}`));
-  if (cells) map.showCells(cells.cells);
+  if (cells) map.showCells(cells);
 }
 
 function showCounts(counts) {
