@@ -54,8 +54,8 @@ def first_view_p95() -> Measurement:
         views = sorted(all_views(url))
     p95 = statistics.quantiles(views, n=20)[-1]
     note = (
-        f"median {1000 * statistics.median(views):.0f} ms of {len(views)} views, {N_CLIENTS} clients "
-        f"without a pause on the machine of the server; {listed}"
+        f"median {1000 * statistics.median(views):.0f} ms of {len(views)} views, "
+        f"{N_CLIENTS} clients without a pause on the machine of the server; {listed}"
     )
     return Measurement(1000 * p95, "ms", note=note)
 

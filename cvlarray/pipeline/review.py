@@ -15,7 +15,7 @@ import uvicorn
 from odc.geo.warp import rio_reproject
 from PIL import Image
 
-from cvlarray.alerts import AlertSeries
+from cvlarray.alerts import AlertSeries, read_alerts
 from cvlarray.alerts.feedback import labelled_set
 from cvlarray.config import RunConfig
 from cvlarray.errors import CvlarrayError, StoreError
@@ -71,6 +71,7 @@ def review_settings(config: RunConfig, public_url: str) -> ReviewSettings:
         key=read_key(workspace.review),
         public_url=public_url,
         evidence=WorkspaceEvidence(load_context(config, workspace)),
+        partners=config.routing.partners,
     )
 
 
@@ -124,7 +125,7 @@ def write_labels(settings: ReviewSettings, path: Path, *, window_days: int) -> t
     """
     database = ReviewDatabase(settings.database)
     check_log(database)
-    alerts = gpd.read_parquet(settings.alerts_parquet)
+    alerts = read_alerts(settings.alerts_parquet)
     found = labelled_set(
         alerts, read_verdicts(database), as_of=datetime.now(UTC), window_days=window_days
     )
