@@ -13,6 +13,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from cvlarray.alerts.route import PackageFormat
+from cvlarray.cli.deliver import DELIVER_HELP, deliver_command, package_command
 from cvlarray.cli.display import run_display
 from cvlarray.cli.review import invite, labels, review
 from cvlarray.cli.tables import coverage_table, plan_table, status_table
@@ -178,6 +180,34 @@ def demo(
     run_stages(settings, first=Stage.SEARCH, last=Stage.REPORT)
     typer.echo(f"report: {Workspace(settings.workspace).report_html}")
     typer.echo(f"wall time: {time.perf_counter() - started:.0f} s")
+
+
+@app.command(help=DELIVER_HELP)
+def deliver(
+    config: ConfigPath,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Try at once what waits after failures, too.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Send alerts to partners."""
+    deliver_command(read_config(config, workspace, None), console, try_all=retry)
+
+
+@app.command()
+def package(
+    config: ConfigPath,
+    event_id: Annotated[str, typer.Argument(help="Name of the alert.", show_default=False)],
+    form: Annotated[
+        PackageFormat, typer.Option(help="As which kind of partner gets it.")
+    ] = PackageFormat.EVIDENCE,
+    folder: Annotated[Path, typer.Option(help="Where to write it.")] = Path(),
+    as_zip: Annotated[bool, typer.Option("--zip", help="A ZIP file instead of a folder.")] = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write the package of one alert."""
+    settings = read_config(config, workspace, None)
+    package_command(settings, event_id, folder, form=form, is_zipped=as_zip)
 
 
 app.command()(simulate)

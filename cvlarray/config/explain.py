@@ -80,14 +80,15 @@ def _written_key(loc: Key, merged: Any) -> Key:
 def _fields(key: Key, merged: Mapping[str, Any]) -> dict[str, str | None]:
     """Return the known keys of the section at ``key`` with their descriptions."""
     model: type[BaseModel] = RunConfig
+    models: list[type[BaseModel]] = []
     value: Any = merged
     for part in key:
         if isinstance(part, int) and isinstance(value, list):
             value = value[part]
-            continue
-        value = value.get(part) if isinstance(value, dict) else None
-        field = model.model_fields.get(str(part))
-        models = list(_models(field.annotation)) if field else []
+        else:
+            value = value.get(part) if isinstance(value, dict) else None
+            field = model.model_fields.get(str(part))
+            models = list(_models(field.annotation)) if field else []
         if not models:
             return {}
         model = next((model for model in models if _is_chosen(model, value)), models[0])

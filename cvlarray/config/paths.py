@@ -17,6 +17,7 @@ PATH_KEYS: tuple[tuple[str, ...], ...] = (
     ("region", "file"),
     ("search", "source"),
     ("layers", "*", "source", "path"),
+    ("delivery", "channels", "*", "path"),
 )
 """Keys whose text, or list of texts, is a path (or a URL, which stays as it is); * is every item of
 a list."""

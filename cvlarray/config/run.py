@@ -8,8 +8,9 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from cvlarray.alerts.enrich import Layer
-from cvlarray.alerts.route import Routing
+from cvlarray.alerts.route import PackageFormat, Routing
 from cvlarray.config.cluster import ClusterConfig, LocalCluster
+from cvlarray.config.delivery import DeliveryConfig
 from cvlarray.config.detection import (
     AlertsConfig,
     BaselineConfig,
@@ -62,6 +63,9 @@ class RunConfig(Section):
     routing: Routing = Field(
         default=Routing(), description="Which alert is how urgent, and who receives it."
     )
+    delivery: DeliveryConfig = Field(
+        default=DeliveryConfig(), description="How partners are told; only by `cvlarray deliver`."
+    )
     report: ReportConfig = Field(default=ReportConfig(), description="HTML report.")
     cluster: ClusterConfig = Field(
         default=LocalCluster(),
@@ -82,7 +86,19 @@ class RunConfig(Section):
             raise problem("events.pending", expected, self.events.pending)
         self._check_layers()
         self._check_bands()
+        self._check_delivery()
         return self
+
+    def _check_delivery(self) -> None:
+        partners = {partner.name: partner for partner in self.routing.partners}
+        for number, channel in enumerate(self.delivery.channels):
+            if channel.partner not in partners:
+                expected = f"one of routing.partners ({', '.join(partners) or 'none'})"
+                raise problem(f"delivery.channels.{number}.partner", expected, channel.partner)
+            form = partners[channel.partner].form
+            if form is PackageFormat.EVIDENCE and self.delivery.signing is None:
+                expected = f"who signs the evidence packages of {channel.partner}"
+                raise problem("delivery.signing", expected, None)
 
     def _check_layers(self) -> None:
         names = [layer.name for layer in self.layers]

@@ -285,10 +285,15 @@ def defaults(
             yield (*key, name), field.default
         elif name == "cluster":
             yield (name,), field.default.model_dump()
-        elif name != "region" and inner:
+        elif name != "region" and inner and not is_absent_by_default(field):
             yield from defaults(inner[0], (*key, name))
         elif name != "region" and not field.is_required():
             yield (*key, name), field.default
+
+
+def is_absent_by_default(field: pydantic.fields.FieldInfo) -> bool:
+    """Return whether a section is left out unless it is asked for."""
+    return not field.is_required() and field.default is None
 
 
 def documented_keys(text: str) -> Iterator[str]:

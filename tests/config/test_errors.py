@@ -38,8 +38,8 @@ def mistakes() -> dict[tuple[str, str], str]:
             "name: x\nclustr: local",
         ): "2: clustr: unknown key, expected one of extends, name, "
         "workspace, region, grid, search, periods, cube, store, masking, baseline, monitor, "
-        "vectorize, events, alerts, layers, enrichment, routing, report, cluster, got clustr; "
-        "did you mean cluster?",
+        "vectorize, events, alerts, layers, enrichment, routing, delivery, report, cluster, "
+        "got clustr; did you mean cluster?",
         (
             "name: x",
             "name: x\ncluster: {kind: local, n_worker: 3}",
@@ -78,6 +78,28 @@ def mistakes() -> dict[tuple[str, str], str]:
             "name: x\nrouting: {partners: [{name: a, tier: academic, area: x}]}",
         ): "2: routing.partners.0.area: an area is WKT or a GeoJSON geometry: ParseException: "
         "Unknown type: 'X'",
+        # delivery
+        (
+            "name: x",
+            "name: x\ndelivery: {channels: [{kind: directory, partner: ranger, path: a}]}",
+        ): '2: delivery.channels.0.partner: expected one of routing.partners (none), got "ranger"',
+        (
+            "name: x",
+            "name: x\nrouting: {partners: [{name: a, tier: government}]}\n"
+            "delivery: {channels: [{kind: directory, partner: a, path: a}]}",
+        ): "3: delivery.signing: expected who signs the evidence packages of a, got null",
+        (
+            "name: x",
+            "name: x\ndelivery: {channels: [{kind: webhook, partner: a, secret_env: S, "
+            "url: 'https://me:hunter2@example.org'}]}",
+        ): "2: delivery.channels.0.url: expected a URL without user and password; name a variable "
+        "for them",
+        (
+            "name: x",
+            "name: x\ndelivery: {channels: [{kind: mail, partner: a, password: hunter2, "
+            "to: a@b.org, sender: a@b.org, host: h}]}",
+        ): "2: delivery.channels.0.password: unknown key, expected one of partner, name, kind, to, "
+        "sender, host, port, encryption, user_env, password_env, timeout_s, got password",
         (
             "name: x",
             "name: x\nevents: {pending: 5}",
