@@ -99,7 +99,8 @@ def mistakes() -> dict[tuple[str, str], str]:
             "name: x\ndelivery: {channels: [{kind: mail, partner: a, password: hunter2, "
             "to: a@b.org, sender: a@b.org, host: h}]}",
         ): "2: delivery.channels.0.password: unknown key, expected one of partner, name, kind, to, "
-        "sender, host, port, encryption, user_env, password_env, timeout_s, got password",
+        "sender, host, port, encryption, user_env, password_env, timeout_s, got password; did you "
+        "mean password_env?",
         (
             "name: x",
             "name: x\nevents: {pending: 5}",
