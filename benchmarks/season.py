@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
@@ -14,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from benchmarks import season_sides as sides
 from benchmarks.measure import (
@@ -29,8 +27,8 @@ from benchmarks.measure import (
 )
 from benchmarks.peers import peers_python
 from benchmarks.registry import Measurement, measures
-from cvlarray.kernels.harmonics import HarmonicFit, fit_ols, fit_robust, predict
-from cvlarray.kernels.season import TimeAxis, design_matrix
+from cvlarray.kernels.harmonics import HarmonicFit, fit_robust
+from cvlarray.kernels.season import TimeAxis
 
 AXIS = TimeAxis.over(sides.FIRST_DAY, sides.LAST_DAY)
 QUIET = {**ONE_THREAD, "PYTHONWARNINGS": "ignore"}
@@ -69,6 +67,12 @@ def robust_vs_rirls() -> Measurement:
 def robust_vs_cold() -> Measurement:
     """Against COLD, which also looks for breaks."""
     return times_faster(against_peer("our_robust", "cold"), "a pixel")
+
+
+@measures("update_vs_ewma")
+def update_vs_ewma() -> Measurement:
+    """Against nrt's EWMA, which compares and smooths but leaves its model as it is."""
+    return times_faster(against_peer("our_update", "nrt_ewma"), "a pixel and date")
 
 
 @measures("extra_memory")
@@ -203,80 +207,3 @@ def ols_bandwidth_share() -> Measurement:
     """Bytes of input and outputs, each once."""
     done = _pixels_per_second("our_ols") * (sides.N_DATES * 2 + 6 * 4 + 4 + 2)
     return _share(done, _machine()[1], "GB/s (copy, read + write), one core")
-
-
-@measures("ols_vs_normal_equations")
-def ols_vs_normal_equations() -> Measurement:
-    """Predictions at all dates of 20,000 pixels."""
-    series = sides.series(20_000, seed=1)
-    expected = _by_pixel(series, _normal_equations)
-    ours = predict(fit_ols(series, sides.days(), AXIS).coefficients, sides.days(), AXIS)
-    largest = float(np.nanmax(np.abs(ours - expected)))
-    return Measurement(largest, "DN", note="largest of 20,000 pixels × 220 dates")
-
-
-@measures("robust_vs_twin_p99")
-def robust_vs_twin_p99() -> Measurement:
-    """The same schedule written plainly in float64, one pixel at a time."""
-    series = sides.series(5_000, seed=3)
-    expected = _by_pixel(series, _robust_twin)
-    ours = predict(fit_robust(series, sides.days(), AXIS).coefficients, sides.days(), AXIS)
-    p99 = float(np.percentile(np.abs(ours - expected), 99))
-    return Measurement(p99, "DN", note="5,000 pixels × 220 dates")
-
-
-@measures("robust_vs_rlm_p50")
-def robust_vs_rlm_p50() -> Measurement:
-    """statsmodels' RLM iterates Tukey's weights to convergence; ours stops after its schedule."""
-    series = sides.series(300, seed=2)
-    expected = _by_pixel(series, _converged_tukey)
-    ours = fit_robust(series, sides.days(), AXIS)
-    difference = np.abs(predict(ours.coefficients, sides.days(), AXIS) - expected) / ours.sigma
-    return Measurement(float(np.median(difference)), "sigma", note="300 pixels × 220 dates")
-
-
-def _by_pixel(
-    series: NDArray[np.int16],
-    coefficients_of: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]],
-) -> NDArray[np.float64]:
-    """Return a float64 reference's predictions, shape (time, pixel)."""
-    basis = design_matrix(sides.days(), AXIS).T
-    predictions = np.empty(series.shape)
-    for pixel in range(series.shape[1]):
-        is_valid = series[:, pixel] != sides.MISSING
-        observed = series[is_valid, pixel].astype(np.float64)
-        predictions[:, pixel] = basis @ coefficients_of(basis[is_valid], observed)
-    return predictions
-
-
-def _normal_equations(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.linalg.solve(x.T @ x, x.T @ y)
-
-
-def _robust_twin(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ordinary least squares, two passes with Huber's weights, one with Tukey's."""
-
-    def huber(r: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.minimum(1, 1.345 / np.maximum(np.abs(r), 1e-9))
-
-    def tukey(r: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.clip(1 - (r / 4.685) ** 2, 0, None) ** 2
-
-    n, n_coefficients = x.shape
-    rank = n // 2 + 1
-    # The scale of the ranked residual: few residuals are smaller than the errors they come from.
-    factor = np.sqrt(n / (n - n_coefficients)) / ndtri((1 + (rank - 0.5) / n) / 2)
-    coefficients = _normal_equations(x, y)
-    for weights_of in (huber, huber, tukey):
-        residuals = y - x @ coefficients
-        sigma = factor * np.sort(np.abs(residuals))[rank - 1]
-        weights = weights_of(residuals / sigma)
-        coefficients = np.linalg.solve((x.T * weights) @ x, (x.T * weights) @ y)
-    return coefficients
-
-
-def _converged_tukey(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    import statsmodels.api as sm
-
-    params: NDArray[np.float64] = sm.RLM(y, x, M=sm.robust.norms.TukeyBiweight()).fit().params
-    return params

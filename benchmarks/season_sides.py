@@ -17,6 +17,9 @@ MISSING_SHARE = 0.65
 OUTLIER_SHARE = 0.06
 NOISE_DN = 100
 MISSING = -32768
+N_NEW = 10
+"""Dates of an online update."""
+
 FIRST_DAY, LAST_DAY = 17_897, 18_992
 """2019-01-01 and 2021-12-31, days since 1970-01-01."""
 DAYS_PER_YEAR = 365.2425
@@ -91,6 +94,47 @@ def nrt_rirls() -> Work:
 
     n_pixels = 4_096
     return partial(rirls, design(), series_float(n_pixels), maxiter=4), n_pixels
+
+
+def our_update() -> Work:
+    """Our state kept up to date by `N_NEW` dates of one feature."""
+    from cvlarray.kernels.harmonics import fit_robust
+    from cvlarray.kernels.online import residuals, state_of, update
+    from cvlarray.kernels.season import TimeAxis
+
+    n_pixels = 262_144
+    axis, observed, all_days = TimeAxis.over(FIRST_DAY, LAST_DAY), series(n_pixels), days()
+    fit = fit_robust(observed, all_days, axis)
+    state = state_of(observed[None], all_days, axis, fit.coefficients[None], fit.sigma[None])
+
+    def run() -> None:
+        for t in range(-N_NEW, 0):
+            day = float(all_days[t])
+            update(state, residuals(state, observed[None, t], day, axis), day, axis)
+
+    return run, n_pixels * N_NEW
+
+
+def nrt_ewma() -> Work:
+    """EWMA of nrt, told of as many dates one after the other; missing is NaN, as it wants it."""
+    import datetime as dt
+
+    import xarray as xr
+    from nrt.monitor.ewma import EWMA
+
+    n_pixels = 16_384
+    observed = series_float(n_pixels).reshape(N_DATES, 128, 128)
+    times = days().astype("datetime64[D]").astype("datetime64[ns]")
+    history = xr.DataArray(observed, {"time": times}, ("time", "y", "x"))
+    monitor = EWMA(trend=True, harmonic_order=2)
+    monitor.fit(history)
+    dates = [dt.datetime(1970, 1, 1) + dt.timedelta(int(day)) for day in days()]
+
+    def run() -> None:
+        for t in range(-N_NEW, 0):
+            monitor.monitor(observed[t], dates[t])
+
+    return run, n_pixels * N_NEW
 
 
 def cold() -> Work:
