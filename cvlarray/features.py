@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from cvlarray.kernels.indices import clear_band, normalised_difference, scale_power
 from cvlarray.names import NODATA_DN
@@ -115,30 +117,51 @@ def feature_cube(
     """
     if not features:
         raise ValueError(f"features must name at least one of {', '.join(definitions)}")
-    layers = [_layer(cube, is_clear, find_feature(name, definitions)) for name in features]
-    stacked = xr.concat(layers, dim="feature", coords="minimal", compat="override", join="override")
-    stacked = stacked.assign_coords(feature=list(features)).transpose("feature", "time", "y", "x")
-    attrs = {"long_name": "features", "units": "1e-4", "nodata": int(NODATA_DN)}
-    return stacked.rename("features").assign_attrs(attrs)
-
-
-def _layer(cube: xr.Dataset, is_clear: xr.DataArray, feature: Feature) -> xr.DataArray:
-    """Return one feature on the grid of its bands."""
-    bands = [
-        cube[_available(band, [str(name) for name in cube.data_vars])] for band in feature.bands
-    ]
-    bands = [band if band.dtype == np.int16 else _scaled_power(band) for band in bands]
-    compute = clear_band if len(bands) == 1 else normalised_difference
-    layer: xr.DataArray = xr.apply_ufunc(
-        compute, *bands, is_clear, dask="parallelized", output_dtypes=[np.int16], join="exact"
+    available = [str(name) for name in cube.data_vars]
+    used = {
+        name: [_available(band, available) for band in find_feature(name, definitions).bands]
+        for name in features
+    }
+    bands = {name: _in_dn(cube[name]) for names in used.values() for name in names}
+    places = [tuple(list(bands).index(name) for name in names) for names in used.values()]
+    # All in one step: put together afterwards, they would be copied.
+    stacked: xr.DataArray = xr.apply_ufunc(
+        partial(_features, bands_of_features=places),
+        is_clear,
+        *bands.values(),
+        output_core_dims=[["feature"]],
+        dask="parallelized",
+        dask_gufunc_kwargs={"output_sizes": {"feature": len(features)}},
+        output_dtypes=[np.int16],
+        join="exact",
     )
-    # Of the bands' attributes only the one that leads to the CRS is true of the feature.
-    kept = {key: value for key, value in bands[0].attrs.items() if key == "grid_mapping"}
-    return layer.drop_attrs(deep=False).assign_attrs(kept)
+    stacked = stacked.assign_coords(feature=list(features)).transpose("feature", "time", "y", "x")
+    # Of the bands' attributes only the one that leads to the CRS is true of the features.
+    first = next(iter(bands.values()))
+    kept = {key: value for key, value in first.attrs.items() if key == "grid_mapping"}
+    attrs = {"long_name": "features", "units": "1e-4", "nodata": int(NODATA_DN), **kept}
+    return stacked.rename("features").drop_attrs(deep=False).assign_attrs(attrs)
 
 
-def _scaled_power(band: xr.DataArray) -> xr.DataArray:
-    """Return backscatter × 10,000 as int16."""
+def _features(
+    is_clear: NDArray[np.bool_],
+    *bands: NDArray[np.int16],
+    bands_of_features: Sequence[tuple[int, ...]],
+) -> NDArray[np.int16]:
+    """Return the features of a block, with the features' own axis last."""
+    features = np.empty((len(bands_of_features), *is_clear.shape), np.int16)
+    for feature, (first, *second) in zip(features, bands_of_features, strict=True):
+        if second:
+            normalised_difference(bands[first], bands[second[0]], is_clear, out=feature)
+        else:
+            clear_band(bands[first], is_clear, out=feature)
+    return np.moveaxis(features, 0, -1)
+
+
+def _in_dn(band: xr.DataArray) -> xr.DataArray:
+    """Return a band as int16: backscatter × 10,000, reflectance as it is."""
+    if band.dtype == np.int16:
+        return band
     if band.dtype != np.float32 or str(band.name) not in RADAR_FEATURES:
         raise TypeError(
             f"{band.name} must be int16 of reflectance × 10,000, got {band.dtype}; "

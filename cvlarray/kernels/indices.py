@@ -14,7 +14,11 @@ INDEX_SCALE = np.float32(10_000)
 
 
 def normalised_difference(
-    first: NDArray[np.int16], second: NDArray[np.int16], is_clear: NDArray[np.bool_]
+    first: NDArray[np.int16],
+    second: NDArray[np.int16],
+    is_clear: NDArray[np.bool_],
+    *,
+    out: NDArray[np.int16] | None = None,
 ) -> NDArray[np.int16]:
     """Return ``(first - second) / (first + second)`` × 10,000, within ±10,000.
 
@@ -24,12 +28,14 @@ def normalised_difference(
         Reflectance × 10,000, same shape; -32768 is missing.
     is_clear
         Where the observation may be used.
+    out
+        C-contiguous array of the same shape for the result; a new one by default.
 
     Returns
     -------
     int16 of the same shape; -32768 where a band is missing, not clear, or the sum isn't positive.
     """
-    result = np.empty(first.shape, np.int16)
+    result = np.empty(first.shape, np.int16) if out is None else out
     _normalised_difference(
         np.ascontiguousarray(first).ravel(),
         np.ascontiguousarray(second).ravel(),
@@ -39,9 +45,34 @@ def normalised_difference(
     return result
 
 
-def clear_band(band: NDArray[np.int16], is_clear: NDArray[np.bool_]) -> NDArray[np.int16]:
-    """Return a band with -32768 where the observation may not be used."""
-    return np.where(is_clear, band, NODATA)
+def clear_band(
+    band: NDArray[np.int16],
+    is_clear: NDArray[np.bool_],
+    *,
+    out: NDArray[np.int16] | None = None,
+) -> NDArray[np.int16]:
+    """Return a band with -32768 where the observation may not be used.
+
+    Parameters
+    ----------
+    band
+        Reflectance × 10,000; -32768 is missing.
+    is_clear
+        Where the observation may be used.
+    out
+        C-contiguous array of the same shape for the result; a new one by default.
+
+    Returns
+    -------
+    int16 of the same shape.
+    """
+    result = np.empty(band.shape, np.int16) if out is None else out
+    _clear_band(
+        np.ascontiguousarray(band).ravel(),
+        np.ascontiguousarray(is_clear).ravel(),
+        result.reshape(-1),
+    )
+    return result
 
 
 def scale_power(power: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -59,6 +90,14 @@ def scale_power(power: NDArray[np.float32]) -> NDArray[np.int16]:
     is_seen = power > 0
     scaled = np.rint(np.where(is_seen, power, 0) * INDEX_SCALE)
     return np.where(is_seen, np.clip(scaled, 1, 32_767), NODATA).astype(np.int16)
+
+
+@jit
+def _clear_band(
+    band: NDArray[np.int16], is_clear: NDArray[np.bool_], result: NDArray[np.int16]
+) -> None:
+    for i in range(result.size):
+        result[i] = band[i] if is_clear[i] else NODATA
 
 
 @jit

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from cvlarray.kernels.class_codes import look_up
 from cvlarray.masking.flags import decode, take_band
 from cvlarray.names import QualityFlag
 
@@ -54,13 +55,13 @@ class LandsatQuality:
 
 
 def _flags(qa_pixel: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    return _table().take(qa_pixel)
+    return look_up(_table(), qa_pixel)
 
 
 def _flags_and_defects(
     qa_pixel: NDArray[np.uint16], qa_radsat: NDArray[np.uint16]
 ) -> NDArray[np.uint8]:
-    flags = _table().take(qa_pixel)
+    flags = look_up(_table(), qa_pixel)
     flags |= np.where(qa_radsat & DEFECTS, np.uint8(QualityFlag.SATURATED), np.uint8(0))
     is_fill = (qa_radsat & OCCLUDED != 0) | (flags & QualityFlag.FILL != 0)
     return np.where(is_fill, np.uint8(QualityFlag.FILL), flags)

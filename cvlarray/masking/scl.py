@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from cvlarray.kernels.class_codes import look_up
 from cvlarray.masking.flags import decode, take_band
 from cvlarray.names import SCL, QualityFlag
 
@@ -65,7 +67,7 @@ def is_clear(
     table = np.zeros(256, bool)
     table[list(clear_classes)] = True
     clear: xr.DataArray = xr.apply_ufunc(
-        table.take, scl, dask="parallelized", output_dtypes=[np.bool_]
+        partial(look_up, table), scl, dask="parallelized", output_dtypes=[np.bool_]
     )
     return clear.rename("is_clear").assign_attrs(long_name="ground was seen", units="1")
 
@@ -93,4 +95,4 @@ class SclQuality:
 def _flags(scl: NDArray[np.uint8]) -> NDArray[np.uint8]:
     table = np.full(256, QualityFlag.FILL, np.uint8)
     table[list(FLAGS_OF_CLASSES)] = list(FLAGS_OF_CLASSES.values())
-    return table.take(scl)
+    return look_up(table, scl)

@@ -6,7 +6,7 @@ into runs gives the same bits.
 """
 
 from cvlarray.kernels.detectors import Bayesian, Consecutive, Cusum, Detector, Ewma, Mosum
-from cvlarray.monitor.dates import measure_dates
+from cvlarray.monitor.dates import measure_dates, reference_pixels
 from cvlarray.monitor.detect import detections, monitor
 from cvlarray.monitor.residual import standardised_residual
 from cvlarray.monitor.state import start, update
@@ -21,6 +21,7 @@ __all__ = [
     "detections",
     "measure_dates",
     "monitor",
+    "reference_pixels",
     "standardised_residual",
     "start",
     "update",

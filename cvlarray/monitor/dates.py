@@ -32,6 +32,20 @@ MAX_REFERENCE_PIXELS = 65_536
 """Pixels that a date is measured on: enough for a median within 0.005 standard deviations."""
 
 
+def reference_pixels(sizes: Mapping[Any, int]) -> dict[str, slice]:
+    """Return the rows and columns that dates are measured on.
+
+    Whoever takes them out of the bands first makes the features of these pixels only.
+
+    Parameters
+    ----------
+    sizes
+        Length of ``y`` and ``x``.
+    """
+    step = math.ceil(math.sqrt(sizes["y"] * sizes["x"] / MAX_REFERENCE_PIXELS))
+    return {dim: slice(step // 2, None, step) for dim in ("y", "x")}
+
+
 def measure_dates(
     features: xr.DataArray,
     season: xr.Dataset,
@@ -66,8 +80,7 @@ def measure_dates(
     state = season
     if ALARM_FIRST.name not in season:
         state = start(season_of(features, season), is_forest=is_forest, detector=detector)
-    step = math.ceil(math.sqrt(features.sizes["y"] * features.sizes["x"] / MAX_REFERENCE_PIXELS))
-    thinned = {dim: slice(step // 2, None, step) for dim in ("y", "x")}
+    thinned = reference_pixels(features.sizes)
     seen = in_order(features, state).isel(thinned).transpose("feature", "time", "y", "x")
     watch = watch_of(state, features, detector, definitions)
     measured = over_pixels(

@@ -45,11 +45,13 @@ def find_background(context: RunContext, clear_share: pd.DataFrame) -> Backgroun
     step = math.ceil(max(context.geobox.shape) / LARGEST_EDGE_PX)
     thinned = {dim: slice(step // 2, None, step) for dim in ("y", "x")}
     cube = open_raw(context.workspace.cube)[list(dict.fromkeys(bands))].isel(thinned)
-    layers = {int(index): _layers(cube, bands, int(index)) for index in clearest[-N_COMPARED:]}
-    if not layers:
+    compared = clearest[-N_COMPARED:]
+    if not compared.size:
         return None
-    index = min(layers, key=lambda one: float(np.nanmedian(layers[one])))
-    rgb = without_haze(layers[index])
+    layers = _layers(cube, bands, compared)
+    medians = [float(np.nanmedian(layer)) for layer in layers]
+    index = int(compared[np.argmin(medians)])
+    rgb = without_haze(layers[np.argmin(medians)])
     picture = scaled_picture(rgb, full_scale([rgb]))
     return Background(
         rgb=picture,
@@ -59,8 +61,9 @@ def find_background(context: RunContext, clear_share: pd.DataFrame) -> Backgroun
     )
 
 
-def _layers(cube: xr.Dataset, bands: Sequence[str], index: int) -> NDArray[np.float64]:
-    """Return (y, x, 3) reflectance × 10,000 of one date, NaN where missing."""
-    read = cube.isel(time=index).compute(scheduler="synchronous")
+def _layers(cube: xr.Dataset, bands: Sequence[str], dates: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return (time, y, x, 3) reflectance × 10,000 of some dates, NaN where missing."""
+    # At once, because dates lie together in the store.
+    read = cube.isel(time=dates).compute(scheduler="synchronous")
     layers = np.stack([read[band].to_numpy() for band in bands], axis=-1)
     return np.where(layers == NODATA_DN, np.nan, layers.astype(np.float64))

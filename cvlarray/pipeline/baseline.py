@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -99,10 +100,20 @@ def fit_tile(
     return UnitOutcome(n_bytes_read=features.nbytes, n_bytes_written=n_written)
 
 
-def read_features(cube: Path, tile: Tile, time: slice, config: RunConfig) -> xr.DataArray:
-    """Return the watched features of a tile, lazily, in strips that fit into memory."""
+def read_features(
+    cube: Path,
+    tile: Tile,
+    time: slice,
+    config: RunConfig,
+    *,
+    pixels: Mapping[str, slice] | None = None,
+) -> xr.DataArray:
+    """Return the watched features of a tile, lazily, in strips that fit into memory.
+
+    Of all pixels, or of some rows and columns of the tile.
+    """
     strips = {"time": -1, "y": config.store.chunk_px, "x": tile.x.stop - tile.x.start}
     bands = bands_of(config.baseline.features, config.cube.bands)
     raw = open_raw(cube, chunks=strips)[[*bands, QUALITY.name]]
-    seen = raw.isel(time=time, y=tile.y, x=tile.x)
+    seen = raw.isel(time=time, y=tile.y, x=tile.x).isel(pixels or {})
     return feature_cube(seen, clear_mask(seen, config), config.baseline.features)

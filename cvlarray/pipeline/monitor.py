@@ -13,7 +13,7 @@ import cvlarray
 from cvlarray.baseline import is_forest
 from cvlarray.config import RunConfig
 from cvlarray.grid import Tile
-from cvlarray.monitor import Consecutive, measure_dates, monitor
+from cvlarray.monitor import Consecutive, measure_dates, monitor, reference_pixels
 from cvlarray.names import DATE_OFFSET, DETECTION_VARIABLES
 from cvlarray.pipeline.baseline import read_features
 from cvlarray.pipeline.context import RunContext
@@ -80,11 +80,14 @@ def monitor_tile(
     config: RunConfig,
 ) -> UnitOutcome:
     """Date the changes of a tile and write them."""
-    features = read_features(cube, tile, monitoring, config)
     season = read_baseline(baseline, tile, config)
     # Asked for twice below, and small.
     forest = is_forest(season).compute(scheduler="synchronous")
-    dates = measure_dates(features, season, forest).compute(scheduler="synchronous")
+    some = reference_pixels(forest.sizes)
+    few = read_features(cube, tile, monitoring, config, pixels=some)
+    dates = measure_dates(few, season.isel(some), forest.isel(some))
+    dates = dates.compute(scheduler="synchronous")
+    features = read_features(cube, tile, monitoring, config)
     detector = Consecutive(config.monitor.threshold_z, config.monitor.consecutive)
     found = monitor(features, season, dates=dates, is_forest=forest, detector=detector)
     found = found.compute(scheduler="synchronous")

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from cvlarray.baseline import fit_baseline, is_forest
 from cvlarray.features import FEATURES, feature_cube
 from cvlarray.masking import is_clear
-from cvlarray.monitor import Consecutive, measure_dates, monitor, standardised_residual
+from cvlarray.monitor import (
+    Consecutive,
+    measure_dates,
+    monitor,
+    reference_pixels,
+    standardised_residual,
+)
 from cvlarray.names import DETECTION_VARIABLES, NODATA_DN
 from tests import romania
 
@@ -122,6 +128,20 @@ def test_blocks_with_the_tiles_dates_make_the_whole(square):
         for part in (slice(0, 21), slice(21, None))
     ]
     xr.testing.assert_identical(xr.concat(halves, "x"), whole)
+
+
+def test_dates_measured_on_few_pixels_are_those_of_all(square, monkeypatch):
+    monkeypatch.setattr("cvlarray.monitor.dates.MAX_REFERENCE_PIXELS", 200)
+    baseline = fit_baseline(square, history=HISTORY)
+    forest = is_forest(baseline)
+    watched = square.sel(time=MONITORING)
+    some = reference_pixels(forest.sizes)
+    few = watched.isel(some)
+    assert few.sizes["y"] * few.sizes["x"] <= 200
+    xr.testing.assert_identical(
+        measure_dates(few, baseline.isel(some), forest.isel(some)),
+        measure_dates(watched, baseline, forest),
+    )
 
 
 def test_outside_the_forest_nothing_is_raised(square):
