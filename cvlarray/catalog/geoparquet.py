@@ -94,7 +94,8 @@ def without_hierarchy(item: RawItem) -> dict[str, Any]:
 
 def to_item(row: RawItem) -> pystac.Item:
     """Return a STAC Item, its fields left as they are (migration renames some and drops others)."""
-    return pystac.Item.from_dict(without_hierarchy(row), migrate=False)
+    # The row is nobody else's; without the flag pystac would copy it, which costs half of this.
+    return pystac.Item.from_dict(without_hierarchy(row), migrate=False, preserve_dict=False)
 
 
 def sort_key(row: RawItem) -> tuple[str, str, str]:

@@ -121,5 +121,8 @@ def _absolute(base: Path, href: str) -> str:
         return unquote(parsed.path)
     if parsed.scheme or href.startswith("/vsi"):
         return href
-    written, unescaped = ((base.parent / name).resolve() for name in (href, unquote(href)))
+    written = (base.parent / href).resolve()
+    if "%" not in href:
+        return str(written)
+    unescaped = (base.parent / unquote(href)).resolve()
     return str(unescaped if unescaped.exists() and not written.exists() else written)

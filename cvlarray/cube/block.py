@@ -98,13 +98,17 @@ def mosaic_block(
 ) -> Block:
     """Read a block with any reader of files; the rules of `read_block` hold for all."""
     shape = (len(days), *geobox.shape)
-    status = np.full(shape, NOT_COVERED, READ_STATUS.dtype)
+    status = np.empty(shape, READ_STATUS.dtype)
     bands = [variable for variable in variables if variable.name != READ_STATUS.name]
-    arrays = {band.name: np.full(shape, band.fill_value, band.dtype) for band in bands}
+    arrays = {band.name: np.empty(shape, band.dtype) for band in bands}
     block_ground = ground(geobox)
     unread: list[UnreadAsset] = []
     with rasterio.Env(**GDAL_OPTIONS):
         for index, day in enumerate(days):
+            # Filled day by day: what is read over it is then still in the processor's cache.
+            status[index] = NOT_COVERED
+            for band in bands:
+                arrays[band.name][index] = band.fill_value
             layers = {name: array[index] for name, array in arrays.items()}
             scenes = [scene for scene in day.scenes if scene.footprint.intersects(block_ground)]
             unread += _read_day(scenes, geobox, bands, layers, status[index], read)

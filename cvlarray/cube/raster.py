@@ -25,6 +25,7 @@ from cvlarray.cube.geofile import (
 )
 from cvlarray.cube.variables import is_missing
 from cvlarray.errors import ReadError
+from cvlarray.kernels.digital_numbers import shift_and_fill
 from cvlarray.names import Variable
 from cvlarray.sensors import Asset, Quantity, to_dn
 
@@ -242,12 +243,9 @@ def _fits_int16(dataset: rasterio.DatasetReader, asset: Asset) -> bool:
 
 def _recode(out: NDArray[Any], asset: Asset, variable: Variable) -> None:
     """Add the offset, and put the variable's fill where the file has its nodata."""
-    is_fill = asset.nodata is None or asset.nodata == variable.fill_value
-    missing = None if is_fill else out == asset.nodata
-    if asset.offset_dn:
-        out += out.dtype.type(asset.offset_dn)
-    if missing is not None and missing.any():
-        out[missing] = variable.fill_value
+    nodata = None if asset.nodata == variable.fill_value else asset.nodata
+    if nodata is not None or asset.offset_dn:
+        shift_and_fill(out, offset=asset.offset_dn, nodata=nodata, fill=variable.fill_value)
 
 
 def _is_empty(extent: Extent) -> bool:

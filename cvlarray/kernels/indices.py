@@ -97,7 +97,8 @@ def _clear_band(
     band: NDArray[np.int16], is_clear: NDArray[np.bool_], result: NDArray[np.int16]
 ) -> None:
     for i in range(result.size):
-        result[i] = band[i] if is_clear[i] else NODATA
+        value = band[i]  # read in any case: no branch
+        result[i] = value if is_clear[i] else NODATA
 
 
 @jit

@@ -49,9 +49,8 @@ def find_background(context: RunContext, clear_share: pd.DataFrame) -> Backgroun
     if not compared.size:
         return None
     layers = _layers(cube, bands, compared)
-    medians = [float(np.nanmedian(layer)) for layer in layers]
-    index = int(compared[np.argmin(medians)])
-    rgb = without_haze(layers[np.argmin(medians)])
+    darkest = min(range(len(layers)), key=lambda one: _median(layers[one]))
+    index, rgb = int(compared[darkest]), without_haze(_with_nan(layers[darkest]))
     picture = scaled_picture(rgb, full_scale([rgb]))
     return Background(
         rgb=picture,
@@ -61,9 +60,18 @@ def find_background(context: RunContext, clear_share: pd.DataFrame) -> Backgroun
     )
 
 
-def _layers(cube: xr.Dataset, bands: Sequence[str], dates: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return (time, y, x, 3) reflectance × 10,000 of some dates, NaN where missing."""
+def _layers(cube: xr.Dataset, bands: Sequence[str], dates: NDArray[np.intp]) -> NDArray[np.int16]:
+    """Return (time, y, x, 3) reflectance × 10,000 of some dates."""
     # At once, because dates lie together in the store.
     read = cube.isel(time=dates).compute(scheduler="synchronous")
-    layers = np.stack([read[band].to_numpy() for band in bands], axis=-1)
-    return np.where(layers == NODATA_DN, np.nan, layers.astype(np.float64))
+    return np.stack([read[band].to_numpy() for band in bands], axis=-1)
+
+
+def _median(layer: NDArray[np.int16]) -> float:
+    """Return the median of what isn't missing, NaN without any."""
+    valid = layer[layer != NODATA_DN]
+    return float(np.median(valid)) if valid.size else math.nan
+
+
+def _with_nan(layer: NDArray[np.int16]) -> NDArray[np.float64]:
+    return np.where(layer == NODATA_DN, np.nan, layer.astype(np.float64))

@@ -8,12 +8,14 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 import cvlarray
 from cvlarray.alerts import AlertSeries, ChipPair, alert_series, read_alerts
 from cvlarray.alerts.window import alert_window
 from cvlarray.config import RunConfig
-from cvlarray.features import feature_cube
+from cvlarray.features import bands_of, feature_cube
+from cvlarray.names import QUALITY
 from cvlarray.pipeline.background import find_background
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.quality import clear_mask
@@ -81,7 +83,10 @@ def _shown(alerts: gpd.GeoDataFrame, n_shown: int) -> gpd.GeoDataFrame:
 
 def _series(context: RunContext, shown: gpd.GeoDataFrame) -> dict[str, AlertSeries]:
     """Return the series of the alerts shown, by event id."""
-    return {alert["event_id"]: series_of(context, alert) for _, alert in shown.iterrows()}
+    stores = _stores_of_series(context)
+    return {
+        alert["event_id"]: _one_series(context, alert, *stores) for _, alert in shown.iterrows()
+    }
 
 
 def series_of(context: RunContext, alert: pd.Series) -> AlertSeries:
@@ -89,18 +94,35 @@ def series_of(context: RunContext, alert: pd.Series) -> AlertSeries:
 
     Of the stores, only the alert's window is read and masked.
     """
-    feature = context.config.baseline.features[0]
+    return _one_series(context, alert, *_stores_of_series(context))
+
+
+def _stores_of_series(context: RunContext) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return what a series needs of the cube, and the baseline, both lazily."""
+    config = context.config
+    bands = bands_of([config.baseline.features[0]], config.cube.bands)
+    # All dates of a few pixels are wanted: one task for them.
+    cube = open_raw(context.workspace.cube, chunks={"time": -1})[[*bands, QUALITY.name]]
+    return cube, open_raw(context.workspace.baseline)
+
+
+def _one_series(
+    context: RunContext, alert: pd.Series, cube: xr.Dataset, baseline: xr.Dataset
+) -> AlertSeries:
+    config = context.config
+    feature = config.baseline.features[0]
     window = alert_window(alert["geometry"], context.geobox)
     place = {"y": window.y, "x": window.x}
-    cube = open_raw(context.workspace.cube).isel(place)
+    # Threads would cost more than they read.
+    seen = cube.isel(place).load(scheduler="synchronous")
     return alert_series(
-        feature_cube(cube, clear_mask(cube, context.config), [feature]),
-        open_raw(context.workspace.baseline).isel(place).load(),
+        feature_cube(seen, clear_mask(seen, config), [feature]),
+        baseline.isel(place).load(scheduler="synchronous"),
         alert,
         geobox=window.geobox,
         feature=feature,
-        monitoring_start=context.config.periods.monitoring.start,
-        half_width=context.config.monitor.threshold_z,
+        monitoring_start=config.periods.monitoring.start,
+        half_width=config.monitor.threshold_z,
     )
 
 
