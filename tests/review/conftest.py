@@ -22,7 +22,7 @@ import shapely
 import uvicorn
 from PIL import Image
 
-from cvlarray.alerts import AlertSeries
+from cvlarray.alerts import AlertSeries, write_alerts
 from cvlarray.alerts.route import Partner
 from cvlarray.review import Limits, Picture, ReviewSettings, create_app, sign_link
 
@@ -152,7 +152,7 @@ def serve(settings: ReviewSettings) -> Iterator[Page]:
 def settings(tmp_path: Path) -> ReviewSettings:
     """Return a page's settings, its alerts written."""
     alerts_parquet = tmp_path / "alerts.parquet"
-    make_alerts().to_parquet(alerts_parquet)
+    write_alerts(make_alerts(), tmp_path / "alerts.geojson", alerts_parquet)
     return ReviewSettings(
         title="Madre de Dios",
         database=tmp_path / "review" / "review.db",

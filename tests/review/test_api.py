@@ -14,6 +14,7 @@ import geopandas as gpd
 import httpx
 import pytest
 
+from cvlarray.alerts import write_alerts
 from cvlarray.alerts.feedback import standing_verdicts
 from cvlarray.review import Limits, ReviewDatabase, read_verdicts
 
@@ -212,7 +213,8 @@ def test_new_alerts_appear_and_verdicts_stay(page, draw_alerts):
         client.post(f"/api/alerts/{event}/verdicts", json=said())
         grown = alerts.iloc[1:].copy()  # one left, twenty came, and the judged one grew
         grown.loc[1, "area_m2"] = 9e5
-        grown.to_parquet(page.settings.alerts_parquet)
+        path = page.settings.alerts_parquet
+        write_alerts(grown, path.with_suffix(".geojson"), path)
         deadline = time.monotonic() + 20
         while len(all_events(client)) != 78 and time.monotonic() < deadline:
             time.sleep(0.2)
