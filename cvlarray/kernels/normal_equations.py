@@ -90,7 +90,7 @@ def add_dates(
 @jit
 def solve(block: Block, tables: Tables) -> None:
     """Solve the normal equations, the prior's among them, for the coefficients' change; add it."""
-    _factorise(block, tables)
+    factorise(block, tables)
     n = block.coefficients.shape[0]
     for i in range(n):
         mean, strength = tables.prior_mean[i], tables.prior_strength[i]
@@ -112,7 +112,7 @@ def solve(block: Block, tables: Tables) -> None:
 
 
 @jit_inline
-def _factorise(block: Block, tables: Tables) -> None:
+def factorise(block: Block, tables: Tables) -> None:
     """Put the Gram matrix together and factorise it after Cholesky, written out for speed.
 
     A pivot that vanishes has the inverse 0: its coefficient then doesn't change.
