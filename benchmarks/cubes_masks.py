@@ -84,6 +84,7 @@ def mask_tile() -> tuple[object, float]:
 @measures("fmask_speed")
 def fmask_speed() -> Measurement:
     """Of the whole method, from bands to flags: tests, statistics, basins, shadow matching."""
+    chip("sentinel2")  # or say why not
     with Worker("benchmarks.cubes_masks:mask_tile", env=ONE_THREAD) as worker:
         seconds = min(worker.cpu_per_unit() for _ in range(7))
     return Measurement(1 / seconds, "Mpx/s", note="six bands, least CPU time of seven runs")
@@ -140,8 +141,8 @@ def normalisation_error() -> Measurement:
         true = np.maximum(cube[name].to_numpy().astype(float), 100)
         for found, into in ((right, left), (wrong, before)):
             off = np.abs(found[name].to_numpy() - true) / true
-            into.append(np.median(off, axis=(1, 2)).max())
-    note = f"median pixel of the worst scene; {100 * max(before):.0f} % before"
+            into.append(np.percentile(off, 95, axis=(1, 2)).max())
+    note = f"95th percentile of the pixels of the worst scene; {100 * max(before):.0f} % before"
     return Measurement(100 * max(left), "%", note=note)
 
 

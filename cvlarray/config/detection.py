@@ -15,6 +15,7 @@ from cvlarray.kernels.detectors import Consecutive
 from cvlarray.masking import MAX_MASKED_SHARE, OBSCURING
 from cvlarray.masking.shape import MAX_RADIUS_PX
 from cvlarray.names import QualityFlag
+from cvlarray.normalize import LEAST_DEVIATION
 
 FLAG_NAMES = tuple(str(flag.name).lower() for flag in QualityFlag if flag is not QualityFlag.FILL)
 """Reasons for which a pixel may be unfit, but for having no observation at all."""
@@ -65,6 +66,23 @@ class MaskingConfig(Section):
         for name in self.obscuring:
             flags |= QualityFlag[name.upper()]
         return flags
+
+
+class NormalizeConfig(Section):
+    """Gain and offset that atmospheric correction left, by scene, band and tile."""
+
+    enabled: bool = Field(
+        default=False,
+        description="Take them off before the season is fitted and watched; for forest that is "
+        "green all year, as the reference is the history's median. The cube keeps what was read.",
+    )
+    least_deviation: float = Field(
+        default=LEAST_DEVIATION,
+        ge=0,
+        le=1,
+        description="Scenes that are off by a smaller share of their reflectance are left alone, "
+        "0 to 1.",
+    )
 
 
 class BaselineConfig(Section):

@@ -18,6 +18,7 @@ from cvlarray.config.detection import (
     EventsConfig,
     MaskingConfig,
     MonitorConfig,
+    NormalizeConfig,
     ReportConfig,
     VectorizeConfig,
 )
@@ -47,6 +48,9 @@ class RunConfig(Section):
     cube: CubeConfig = Field(description="How items become a cube.")
     store: StoreConfig = Field(default=StoreConfig(), description="Layout of the Zarr stores.")
     masking: MaskingConfig = Field(default=MaskingConfig(), description="What counts as clear.")
+    normalize: NormalizeConfig = Field(
+        default=NormalizeConfig(), description="What scenes as a whole are off by."
+    )
     baseline: BaselineConfig = Field(
         default=BaselineConfig(), description="Seasonal expectation of each pixel."
     )
@@ -112,6 +116,10 @@ class RunConfig(Section):
         missing = [band for band in wanted if not {band, STAND_INS.get(band)} & set(bands)]
         if missing:
             expected = f"{', '.join(dict.fromkeys(missing))} too, for baseline.features"
+            raise problem("cube.bands", expected, list(bands))
+        absent = [band for band in ("red", "nir") if band not in bands]
+        if self.normalize.enabled and absent:
+            expected = f"{', '.join(absent)} too, for normalize"
             raise problem("cube.bands", expected, list(bands))
         if self.masking.provider != "native" and not {"blue", "green", "red"} & set(bands):
             expected = f"blue, green or red too, for masking.provider = {self.masking.provider}"

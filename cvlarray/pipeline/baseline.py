@@ -18,7 +18,7 @@ from cvlarray.grid import Tile
 from cvlarray.kernels.season import TimeAxis, coefficient_names, moment_names
 from cvlarray.names import BASELINE_VARIABLES, QUALITY
 from cvlarray.pipeline.context import RunContext
-from cvlarray.pipeline.ingest import ingested
+from cvlarray.pipeline.normalize import corrected, prepared
 from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, create_store, input_hash, open_raw, write_region
@@ -60,7 +60,7 @@ def create_baseline(context: RunContext) -> None:
 def baseline_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     """Return a unit for each tile that has been ingested."""
     config = context.config
-    inputs = ingested(context, ledger, context.history)
+    inputs = prepared(context, ledger, context.history)
     settings = config.baseline, config.masking, config.periods.history
     common = input_hash(cvlarray.__version__, *(part.model_dump() for part in settings))
     n_dates = context.history.stop - context.history.start
@@ -116,4 +116,5 @@ def read_features(
     bands = bands_of(config.baseline.features, config.cube.bands)
     raw = open_raw(cube, chunks=strips)[[*bands, QUALITY.name]]
     seen = raw.isel(time=time, y=tile.y, x=tile.x).isel(pixels or {})
+    seen = corrected(seen, tile, config)
     return feature_cube(seen, clear_mask(seen, config), config.baseline.features)

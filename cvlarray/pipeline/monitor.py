@@ -17,7 +17,7 @@ from cvlarray.monitor import Consecutive, measure_dates, monitor, reference_pixe
 from cvlarray.names import DATE_OFFSET, DETECTION_VARIABLES
 from cvlarray.pipeline.baseline import read_features
 from cvlarray.pipeline.context import RunContext
-from cvlarray.pipeline.ingest import ingested
+from cvlarray.pipeline.normalize import prepared
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, create_store, input_hash, open_raw, write_region
 
@@ -45,7 +45,7 @@ def create_detections(context: RunContext) -> None:
 def monitor_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     """Return a unit for each tile that has a baseline."""
     config = context.config
-    inputs = ingested(context, ledger, context.monitoring)
+    inputs = prepared(context, ledger, context.monitoring)
     baselines = ledger.done(Stage.BASELINE)
     settings = config.monitor, config.masking, config.baseline, config.periods
     common = input_hash(cvlarray.__version__, *(part.model_dump() for part in settings))

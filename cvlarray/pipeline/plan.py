@@ -79,7 +79,8 @@ def make_plan(config: RunConfig) -> Plan:
     units = ingest_units(context)
     per_tile = dict.fromkeys((Stage.BASELINE, Stage.MONITOR), len(context.tiles))
     whole = dict.fromkeys((Stage.SEARCH, Stage.ALERTS, Stage.REPORT), 1)
-    counts = {Stage.INGEST: len(units), **per_tile, **whole}
+    n_corrected = 2 * len(context.tiles) if config.normalize.enabled else 0
+    counts = {Stage.INGEST: len(units), Stage.NORMALIZE: n_corrected, **per_tile, **whole}
     done = dict.fromkeys(Stage, 0)
     if context.workspace.ledger.exists():
         with Ledger(context.workspace.ledger) as ledger:

@@ -14,6 +14,7 @@ from cvlarray.pipeline.baseline import baseline_units, create_baseline
 from cvlarray.pipeline.execute import missing_units, run_stage
 from cvlarray.pipeline.ingest import create_cube, ingest_units
 from cvlarray.pipeline.monitor import create_detections, monitor_units
+from cvlarray.pipeline.normalize import normalize_units
 from cvlarray.pipeline.offsets import warn_of_offsets
 from cvlarray.pipeline.progress import Progress
 from cvlarray.pipeline.report import report_units
@@ -64,6 +65,9 @@ def run_pipeline(
         create_cube(context)
         stages.run(Stage.INGEST, ingest_units(context))
         warn_of_offsets(context, ledger)
+        if config.normalize.enabled and stages.reaches(Stage.NORMALIZE):
+            stages.forget_lost(Stage.NORMALIZE, workspace.corrections)
+            stages.run(Stage.NORMALIZE, normalize_units(context, ledger))
         if stages.reaches(Stage.BASELINE):
             stages.forget_lost(Stage.BASELINE, workspace.baseline)
             create_baseline(context)

@@ -14,6 +14,7 @@ class Stage(StrEnum):
 
     SEARCH = "search"
     INGEST = "ingest"
+    NORMALIZE = "normalize"
     BASELINE = "baseline"
     MONITOR = "monitor"
     ALERTS = "alerts"
@@ -22,7 +23,7 @@ class Stage(StrEnum):
     @property
     def is_tiled(self) -> bool:
         """Whether the stage is cut into tiles; the others are one unit."""
-        return self in {Stage.INGEST, Stage.BASELINE, Stage.MONITOR}
+        return self in {Stage.INGEST, Stage.NORMALIZE, Stage.BASELINE, Stage.MONITOR}
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,11 @@ class Workspace:
         return self.path / "cube.zarr"
 
     @property
+    def corrections(self) -> Path:
+        """Folder of the tables of what scenes are off by."""
+        return self.path / "corrections"
+
+    @property
     def baseline(self) -> Path:
         """Seasonal model of every pixel, Zarr."""
         return self.path / "baseline.zarr"

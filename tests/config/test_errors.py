@@ -36,10 +36,10 @@ def mistakes() -> dict[tuple[str, str], str]:
         (
             "name: x",
             "name: x\nclustr: local",
-        ): "2: clustr: unknown key, expected one of extends, name, "
-        "workspace, region, grid, search, periods, cube, store, masking, baseline, monitor, "
-        "vectorize, events, alerts, layers, enrichment, routing, delivery, report, cluster, "
-        "got clustr; did you mean cluster?",
+        ): "2: clustr: unknown key, expected one of extends, name, workspace, region, grid, "
+        "search, periods, cube, store, masking, normalize, baseline, monitor, vectorize, events, "
+        "alerts, layers, enrichment, routing, delivery, report, cluster, got clustr; "
+        "did you mean cluster?",
         (
             "name: x",
             "name: x\ncluster: {kind: local, n_worker: 3}",

@@ -47,6 +47,7 @@ def test_paths_are_those_other_programs_read(workspace: Workspace) -> None:
         "items": "items.parquet",
         "ledger": "ledger.db",
         "cube": "cube.zarr",
+        "corrections": "corrections",
         "baseline": "baseline.zarr",
         "detections": "detections.zarr",
         "alerts": "alerts",

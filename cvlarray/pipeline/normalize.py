@@ -1,0 +1,153 @@
+"""The normalize stage: what scenes are off by over a tile's steady forest, recorded to be undone.
+
+The cube keeps what was read. The corrections lie beside it, a table for each tile and period, and
+are applied where its bands are read to be fitted and watched.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+import cvlarray
+from cvlarray.config import RunConfig
+from cvlarray.features import bands_of
+from cvlarray.grid import Tile
+from cvlarray.names import GAIN, IS_CORRECTED, OFFSET_DN, QUALITY
+from cvlarray.normalize import (
+    apply_corrections,
+    correction_table,
+    fit_corrections,
+    invariant_forest,
+    median_reference,
+)
+from cvlarray.normalize.scenes import MAX_REFERENCE_PX
+from cvlarray.pipeline.context import RunContext
+from cvlarray.pipeline.ingest import ingested
+from cvlarray.pipeline.quality import clear_mask
+from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
+from cvlarray.store import Ledger, Workspace, input_hash, open_raw, write_atomic
+
+REFERENCE_BANDS = ("red", "nir", "swir22")
+"""By which steady forest is told; swir22 where the cube has it."""
+
+
+def normalize_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
+    """Return a unit for each ingested tile and period; none if the run doesn't normalise.
+
+    The reference is the history's, so new dates change nothing about those before.
+    """
+    config = context.config
+    if not config.normalize.enabled:
+        return []
+    settings = config.normalize, config.masking, config.periods.history, config.baseline
+    common = input_hash(cvlarray.__version__, *(part.model_dump() for part in settings))
+    history = ingested(context, ledger, context.history)
+    units = []
+    for period, time in (("history", context.history), ("monitoring", context.monitoring)):
+        inputs = ingested(context, ledger, time)
+        for tile in context.tiles:
+            if not inputs[tile.name]:
+                continue
+            work = partial(correct_tile, tile, period, time, context.history, config)
+            key = input_hash(common, history[tile.name], inputs[tile.name])
+            n_pixels = math.prod(tile.geobox.shape) * (time.stop - time.start)
+            name = f"{tile.name}/{period}"
+            units.append(WorkUnit(Stage.NORMALIZE, name, key, n_pixels, work))
+    return units
+
+
+def prepared(context: RunContext, ledger: Ledger, time: slice) -> dict[str, list[str]]:
+    """Return what identifies the pixels that are fitted and watched, as `ingested` those read."""
+    pixels = ingested(context, ledger, time)
+    done = ledger.done(Stage.NORMALIZE) if context.config.normalize.enabled else {}
+    periods = {"history": context.history, "monitoring": context.monitoring}
+    overlapping = [
+        name for name, one in periods.items() if one.start < time.stop and one.stop > time.start
+    ]
+    return {
+        tile: hashes
+        + [done[key] for key in (f"{tile}/{one}" for one in overlapping) if key in done]
+        for tile, hashes in pixels.items()
+    }
+
+
+def correct_tile(
+    tile: Tile, period: str, time: slice, history: slice, config: RunConfig
+) -> UnitOutcome:
+    """Find what each scene of a period is off by over a tile, and write it down."""
+    workspace = Workspace(config.workspace)
+    bands = corrected_bands(config)
+    step = max(1, math.isqrt(math.prod(tile.geobox.shape) // MAX_REFERENCE_PX))
+    thin = {
+        dim: slice(part.start + step // 2, part.stop, step)
+        for dim, part in (("y", tile.y), ("x", tile.x))
+    }
+    needed = list(dict.fromkeys((*bands, *_reference_bands(config))))
+    cube = open_raw(workspace.cube)[[*needed, QUALITY.name]].isel(thin)
+    past = cube.isel(time=history).compute(scheduler="synchronous")
+    seen = cube.isel(time=time).compute(scheduler="synchronous")
+    reference = median_reference(past, clear_mask(past, config), tuple(needed))
+    corrections = fit_corrections(
+        seen,
+        clear_mask(seen, config),
+        reference.expected[list(bands)],
+        invariant_forest(reference),
+        expected_error=reference.error[list(bands)],
+        least_deviation=config.normalize.least_deviation,
+    )
+    table = correction_table(corrections).reset_index()
+    content = BytesIO()
+    table.to_parquet(content, index=False)
+    path = _path(workspace, tile, period)
+    write_atomic(path, content.getvalue())
+    return UnitOutcome(
+        n_bytes_read=past.nbytes + seen.nbytes,
+        n_bytes_written=path.stat().st_size,
+        detail={"corrected": _lines(table)},
+    )
+
+
+def corrected(cube: xr.Dataset, tile: Tile, config: RunConfig) -> xr.Dataset:
+    """Return some dates of a tile with what the normalize stage found taken off, lazily."""
+    if not config.normalize.enabled:
+        return cube
+    paths = [_path(Workspace(config.workspace), tile, one) for one in ("history", "monitoring")]
+    table = pd.concat([pd.read_parquet(path) for path in paths if path.exists()])
+    bands = [name for name in table["band"].unique() if name in cube.data_vars]
+    found = table.set_index(["band", "time"]).to_xarray()
+    wanted = found[[GAIN.name, OFFSET_DN.name]].sel(band=bands, time=cube.indexes["time"])
+    return apply_corrections(cube, wanted.astype(np.float32))
+
+
+def corrected_bands(config: RunConfig) -> tuple[str, ...]:
+    """Return the bands that the watched features are made of."""
+    return bands_of(config.baseline.features, config.cube.bands)
+
+
+def _reference_bands(config: RunConfig) -> Sequence[str]:
+    return [name for name in REFERENCE_BANDS if name in config.cube.bands]
+
+
+def _path(workspace: Workspace, tile: Tile, period: str) -> Path:
+    return workspace.corrections / f"{tile.name}_{period}.parquet"
+
+
+def _lines(table: pd.DataFrame) -> list[dict[str, object]]:
+    """Return what is corrected, for the ledger."""
+    return [
+        {
+            "date": f"{row['time']:%Y-%m-%d}",
+            "band": row["band"],
+            GAIN.name: round(float(row[GAIN.name]), 5),
+            OFFSET_DN.name: round(float(row[OFFSET_DN.name]), 2),
+        }
+        for _, row in table[table[IS_CORRECTED.name]].iterrows()
+    ]
