@@ -122,10 +122,7 @@ def findings(alarm: Alarm, evidence: Evidence) -> Findings:
     The confidence is the highest that was reached, so that regrowth years later takes nothing back.
     """
     is_confirmed = alarm.confirmed != NEVER
-    n_kept = np.minimum(evidence.n_flagged, N_KEPT).astype(np.intp)
-    pixels = np.arange(n_kept.size)
-    low, high = np.maximum(n_kept - 1, 0) // 2, n_kept // 2
-    magnitude = (evidence.flagged[low, pixels] + evidence.flagged[high, pixels]) / 2
+    magnitude = magnitudes(evidence, np.arange(is_confirmed.size))
     confidence = 1 / (1 + np.exp(-evidence.peak_log_odds))
     first = np.where(is_confirmed, alarm.first, NO_DATE)
     return Findings(
@@ -133,13 +130,22 @@ def findings(alarm: Alarm, evidence: Evidence) -> Findings:
         confirmed=alarm.confirmed,
         interval_start=np.where(is_confirmed, evidence.last_intact, NO_DATE),
         interval_end=first,
-        magnitude=np.where(is_confirmed & (n_kept > 0), magnitude, np.float32(np.nan)),
+        magnitude=np.where(is_confirmed, magnitude, np.float32(np.nan)),
         confidence=np.where(is_confirmed, confidence, np.float32(np.nan)),
         n_flagged=np.where(is_confirmed, evidence.n_flagged, np.uint16(0)),
         n_since=np.where(is_confirmed, evidence.n_since, np.uint16(0)),
         n_clear=evidence.n_clear,
         max_gap_days=evidence.max_gap_days,
     )
+
+
+def magnitudes(evidence: Evidence, pixels: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Return the median of the flagged residuals that are kept of each pixel, NaN without any."""
+    n_kept = np.minimum(evidence.n_flagged[pixels], N_KEPT).astype(np.intp)
+    low, high = np.maximum(n_kept - 1, 0) // 2, n_kept // 2
+    with np.errstate(invalid="ignore"):
+        median = (evidence.flagged[low, pixels] + evidence.flagged[high, pixels]) / 2
+    return np.where(n_kept > 0, median, np.float32(np.nan)).astype(np.float32)
 
 
 @jit

@@ -9,6 +9,7 @@ from cvlarray.kernels.detectors import Bayesian, Consecutive, Cusum, Detector, E
 from cvlarray.monitor.dates import measure_dates, reference_pixels
 from cvlarray.monitor.detect import detections, monitor
 from cvlarray.monitor.residual import standardised_residual
+from cvlarray.monitor.sightings import Sightings
 from cvlarray.monitor.state import start, update
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Detector",
     "Ewma",
     "Mosum",
+    "Sightings",
     "detections",
     "measure_dates",
     "monitor",

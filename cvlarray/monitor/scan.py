@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -54,9 +54,19 @@ class PixelState(NamedTuple):
             given[evidence_end],
         )
 
+    def with_findings_kept(self) -> PixelState:
+        """Return the same state with alarms and evidence in arrays of their own."""
+        evidence: list[Any] = [one.copy() for one in self.evidence]
+        alarm = Alarm(*(one.copy() for one in self.alarm))
+        return self._replace(alarm=alarm, evidence=Evidence(*evidence))
+
     def arrays(self) -> list[NDArray[Any]]:
         """Return all arrays in their order."""
         return [*self.season, self.memory, *self.alarm, *self.evidence, self.is_forest]
+
+
+Note = Callable[[NDArray[np.float32], int, PixelState, PixelState, int], None]
+"""See `scan`."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ class Watch:
         residual: NDArray[np.float32],
         day: int,
         dates: DateStatistics,
-    ) -> None:
+    ) -> NDArray[np.float32]:
         """Take one date into the state, in place.
 
         Parameters
@@ -98,6 +108,10 @@ class Watch:
             Days since 1970-01-01.
         dates
             Of this date, arrays (feature,).
+
+        Returns
+        -------
+        Shape (pixel,): what the detector looked at, NaN where missing or no forest.
         """
         joint = judge(residual, state.season.sigma, self.directions, self.floors, dates)
         looked_at = np.where(state.is_forest, joint, np.float32(np.nan))
@@ -110,6 +124,7 @@ class Watch:
             None if self.prior_strength is None else np.array(self.prior_strength, np.float32)
         )
         update(state.season, residual, day, self.axis, strength)
+        return looked_at
 
 
 def scan(
@@ -118,6 +133,7 @@ def scan(
     features: NDArray[np.int16],
     days: Sequence[int],
     dates: DateStatistics,
+    note: Note | None = None,
 ) -> None:
     """Take dates into the state, in place.
 
@@ -133,6 +149,9 @@ def scan(
         (time,), increasing.
     dates
         Arrays (feature, time).
+    note
+        Told of each date what the detector looked at, the day, the state without and with it, and
+        which pixel is the first of these.
     """
     n_pixels = features.shape[-1]
     for first in range(0, n_pixels, PIXELS_AT_ONCE):
@@ -142,7 +161,10 @@ def scan(
             observation = features[:, position, pixels]
             residual = residuals(part.season, observation, day, watch.axis)
             of_date = DateStatistics(*(one[:, position] for one in dates))
-            watch.take(part, residual, day, of_date)
+            before = None if note is None else part.with_findings_kept()
+            looked_at = watch.take(part, residual, day, of_date)
+            if note is not None and before is not None:
+                note(looked_at, day, before, part, first)
         for whole, new in zip(state.arrays(), part.arrays(), strict=True):
             whole[..., pixels] = new
 

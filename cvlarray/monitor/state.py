@@ -19,6 +19,7 @@ from cvlarray.kernels.evidence import N_KEPT
 from cvlarray.kernels.online import SeasonState
 from cvlarray.kernels.residual import DateStatistics
 from cvlarray.monitor.scan import PixelState, Watch, scan
+from cvlarray.monitor.sightings import Sightings
 from cvlarray.names import (
     COEFFICIENTS,
     DATE_OFFSET,
@@ -78,6 +79,7 @@ def update(
     dates: xr.Dataset | None = None,
     detector: Detector = Consecutive(),  # noqa: B008  frozen
     definitions: Mapping[str, Feature] = FEATURES,
+    sightings: Sightings | None = None,
 ) -> xr.Dataset:
     """Return the state after one date more, or several.
 
@@ -99,6 +101,9 @@ def update(
         The one the state was started with.
     definitions
         Each feature's direction and noise floor by its name.
+    sightings
+        Gets every observation that changes what is known of a pixel; only if the inputs are in
+        memory.
 
     Returns
     -------
@@ -108,12 +113,15 @@ def update(
     ------
     ValueError
         If ``time`` has more than one chunk, isn't increasing, or isn't later than the state;
-        ``dates`` are others; the features or the detector aren't the state's.
+        ``dates`` are others; the features or the detector aren't the state's; sightings are wanted
+        of inputs that are lazy.
     """
+    if sightings is not None and (state.chunks or observation.chunks):
+        raise ValueError("sightings are collected in memory only, got lazy inputs; load them first")
     watch = watch_of(state, observation, detector, definitions)
     days = days_to_watch(state, observation)
     packed = over_pixels(
-        partial(_update, watch=watch, days=days),
+        partial(_update, watch=watch, days=days, sightings=sightings),
         in_order(observation, state).transpose("feature", "time", "y", "x"),
         _date_array(observation, state, dates),
         *state_arrays(state),
@@ -265,9 +273,11 @@ def _update(
     *arrays: NDArray[Any],
     watch: Watch,
     days: list[int],
+    sightings: Sightings | None,
 ) -> NDArray[np.int32]:
     state = pixel_state(arrays)
-    scan(watch, state, flat_pixels(features), days, DateStatistics(*dates))
+    note = None if sightings is None else sightings.note
+    scan(watch, state, flat_pixels(features), days, DateStatistics(*dates), note)
     return _pack(state, features.shape[2:])
 
 

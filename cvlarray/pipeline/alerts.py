@@ -8,10 +8,12 @@ import geopandas as gpd
 import pandas as pd
 
 import cvlarray
-from cvlarray.alerts import build_alerts, chip_files, render_gallery, write_alerts
+from cvlarray.alerts import UNASSIGNED, chip_files, render_gallery, write_alerts
+from cvlarray.alerts.events import EventRules, EventStore, read_events
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.jurisdiction import layer_editions, place, write_changes
 from cvlarray.pipeline.quality import clear_mask
+from cvlarray.pipeline.sightings import min_pixels, read_acquisitions
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, input_hash, open_raw, replacing
 from cvlarray.store.atomic import FileBatch
@@ -20,7 +22,14 @@ from cvlarray.store.atomic import FileBatch
 def alert_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     """Return the one unit of the alerts: a change may cross any number of tiles."""
     config = context.config
-    settings = config.monitor, config.vectorize, config.alerts, config.report, config.masking
+    settings = (
+        config.monitor,
+        config.vectorize,
+        config.events,
+        config.alerts,
+        config.report,
+        config.masking,
+    )
     key = input_hash(
         cvlarray.__version__,
         ledger.done(Stage.MONITOR),
@@ -33,15 +42,10 @@ def alert_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
 
 
 def make_alerts(context: RunContext) -> UnitOutcome:
-    """Write the alerts as GeoJSON and GeoParquet, and their pictures before them."""
+    """Bring the events up to date, and write the confirmed ones with pictures and jurisdiction."""
     config, workspace = context.config, context.workspace
-    alerts = build_alerts(
-        open_raw(workspace.detections),
-        min_area_m2=config.vectorize.min_area_m2,
-        min_confidence=config.monitor.min_confidence,
-        connectivity=config.vectorize.connectivity,
-        class_name=config.alerts.class_name,
-    )
+    update_events(context)
+    alerts = read_events(workspace.events).assign(priority=UNASSIGNED)
     placed = place(write_pictures(context, alerts), config)
     write_changes(workspace.alerts_parquet, placed.alerts, workspace.jurisdiction_changes)
     with replacing(workspace.deliveries) as temporary:
@@ -55,6 +59,26 @@ def make_alerts(context: RunContext) -> UnitOutcome:
             "missing_layers": [one._asdict() for one in placed.missing],
         },
     )
+
+
+def update_events(context: RunContext) -> None:
+    """Take what the dates say into the events, as far as it isn't known yet."""
+    config, workspace = context.config, context.workspace
+    acquisitions = read_acquisitions(
+        workspace.sightings,
+        context.tiles,
+        "sentinel-2",
+        min_confidence=config.monitor.min_confidence,
+    )
+    rules = EventRules(
+        min_pixels=min_pixels(config.vectorize.min_area_m2, config.grid.resolution_m),
+        connectivity=config.vectorize.connectivity,
+        max_gap_days=config.events.max_gap_days,
+    )
+    period = config.periods.monitoring
+    store = EventStore(workspace.events, context.geobox, rules, class_name=config.alerts.class_name)
+    with store:
+        store.update(acquisitions, since=period.start, until=period.end)
 
 
 def write_pictures(context: RunContext, alerts: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

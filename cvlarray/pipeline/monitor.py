@@ -8,16 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 import cvlarray
 from cvlarray.baseline import is_forest
 from cvlarray.config import RunConfig
 from cvlarray.grid import Tile
-from cvlarray.monitor import Consecutive, measure_dates, monitor, reference_pixels
+from cvlarray.kernels.sightings import SIGHTING
+from cvlarray.monitor import Consecutive, Sightings, measure_dates, reference_pixels, start, update
+from cvlarray.monitor import detections as compute_detections
 from cvlarray.names import DATE_OFFSET, DETECTION_VARIABLES
 from cvlarray.pipeline.baseline import read_features
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.normalize import prepared
+from cvlarray.pipeline.sightings import write_sightings
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, create_store, input_hash, open_raw, write_region
 
@@ -48,7 +52,9 @@ def monitor_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     inputs = prepared(context, ledger, context.monitoring)
     baselines = ledger.done(Stage.BASELINE)
     settings = config.monitor, config.masking, config.baseline, config.periods
-    common = input_hash(cvlarray.__version__, *(part.model_dump() for part in settings))
+    common = input_hash(
+        cvlarray.__version__, config.events.pending, *(part.model_dump() for part in settings)
+    )
     n_dates = context.monitoring.stop - context.monitoring.start
     return [
         WorkUnit(
@@ -61,6 +67,7 @@ def monitor_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
                 context.workspace.cube,
                 context.workspace.baseline,
                 context.workspace.detections,
+                context.workspace.sightings,
                 tile,
                 context.monitoring,
                 config,
@@ -75,11 +82,12 @@ def monitor_tile(
     cube: Path,
     baseline: Path,
     detections: Path,
+    sightings: Path,
     tile: Tile,
     monitoring: slice,
     config: RunConfig,
 ) -> UnitOutcome:
-    """Date the changes of a tile and write them."""
+    """Date the changes of a tile and write them, and what each date says of them."""
     season = read_baseline(baseline, tile, config)
     # Asked for twice below, and small.
     forest = is_forest(season).compute(scheduler="synchronous")
@@ -88,15 +96,39 @@ def monitor_tile(
     dates = measure_dates(few, season.isel(some), forest.isel(some))
     dates = dates.compute(scheduler="synchronous")
     features = read_features(cube, tile, monitoring, config)
-    detector = Consecutive(config.monitor.threshold_z, config.monitor.consecutive)
-    found = monitor(features, season, dates=dates, is_forest=forest, detector=detector)
-    found = found.compute(scheduler="synchronous")
+    found, seen = watch(features, season, dates, forest, config)
     n_written = write_region(detections, found, y=tile.y, x=tile.x)
+    n_written += write_sightings(sightings, tile, seen)
     return UnitOutcome(
         n_bytes_read=features.nbytes + season.nbytes,
         n_bytes_written=n_written,
         detail={"unjudged_dates": unjudged(dates)},
     )
+
+
+def watch(
+    features: xr.DataArray,
+    season: xr.Dataset,
+    dates: xr.Dataset,
+    forest: xr.DataArray,
+    config: RunConfig,
+) -> tuple[xr.Dataset, NDArray[np.void]]:
+    """Return the detections of a tile and its sightings, strip by strip."""
+    detector = Consecutive(config.monitor.threshold_z, config.monitor.consecutive)
+    width = features.sizes["x"]
+    found, seen = [], [np.empty(0, SIGHTING)]
+    for first in range(0, features.sizes["y"], config.store.chunk_px):
+        strip = {"y": slice(first, first + config.store.chunk_px)}
+        observed = features.isel(strip).compute(scheduler="synchronous")
+        expected = season.isel(strip).compute(scheduler="synchronous")
+        state = start(expected, is_forest=forest.isel(strip), detector=detector)
+        sightings = Sightings(config.events.pending)
+        state = update(state, observed, dates=dates, detector=detector, sightings=sightings)
+        found.append(compute_detections(state))
+        part = sightings.table
+        part["pixel"] += first * width
+        seen.append(part)
+    return xr.concat(found, "y"), np.concatenate(seen)
 
 
 def read_baseline(baseline: Path, tile: Tile, config: RunConfig) -> xr.Dataset:

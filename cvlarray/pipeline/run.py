@@ -74,9 +74,11 @@ def run_pipeline(
             stages.run(Stage.BASELINE, baseline_units(context, ledger))
         if stages.reaches(Stage.MONITOR):
             stages.forget_lost(Stage.MONITOR, workspace.detections)
+            stages.forget_lost(Stage.MONITOR, workspace.sightings)
             create_detections(context)
             stages.run(Stage.MONITOR, monitor_units(context, ledger))
         if stages.reaches(Stage.ALERTS):
+            stages.forget_lost(Stage.ALERTS, workspace.events)
             stages.run(Stage.ALERTS, alert_units(context, ledger))
         if stages.reaches(Stage.REPORT):
             stages.run(Stage.REPORT, report_units(context, ledger))

@@ -53,6 +53,11 @@ class Workspace:
         return self.path / "detections.zarr"
 
     @property
+    def sightings(self) -> Path:
+        """Folder of what each date says of the pixels that may have changed, a file a tile."""
+        return self.path / "sightings"
+
+    @property
     def alerts(self) -> Path:
         """Folder of the alerts."""
         return self.path / "alerts"

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from cvlarray.kernels.detectors import NEVER, Alarm, Bayesian, Consecutive
 from cvlarray.kernels.evidence import Evidence, collect_evidence, findings
-from cvlarray.kernels.sightings import CLEARED, CONFIRMED, PENDING, find_sightings
+from cvlarray.kernels.sightings import CLEARED, CONFIRMED, PENDING, SIGHTING, find_sightings
 
 SERIES = arrays(
     np.float32,
@@ -23,11 +23,23 @@ def days_of(residual: np.ndarray) -> np.ndarray:
     return (18_000 + 5 * np.arange(residual.shape[0])).astype(np.int32)
 
 
-def sightings(residual: np.ndarray, detector=Consecutive(), pending: int = 2) -> np.ndarray:  # noqa: B008
-    watched = np.ones(residual.shape[1], bool)
-    return find_sightings(
-        residual, days_of(residual), detector(residual), detector.threshold, pending, watched
-    )
+def watched(residual: np.ndarray, detector=Consecutive(), pending: int = 2):  # noqa: B008
+    """Return the sightings and the findings of watching date by date."""
+    n_pixels = residual.shape[1]
+    memory = detector.begin(n_pixels)
+    alarm, evidence = Alarm.none(n_pixels), Evidence.none(n_pixels)
+    parts = [np.empty(0, SIGHTING)]
+    for day, values in zip(days_of(residual).tolist(), residual, strict=True):
+        before = Alarm(*map(np.copy, alarm)), Evidence(*map(np.copy, evidence))
+        detector.step(values, day, memory, alarm)
+        collect_evidence(values, day, detector.threshold, before[0].first, alarm, evidence)
+        parts.append(find_sightings(values, day, pending, before, (alarm, evidence)))
+    found = np.concatenate(parts)
+    return found[np.lexsort((found["day"], found["pixel"]))], findings(alarm, evidence)
+
+
+def sightings(residual: np.ndarray, detector=Consecutive()) -> np.ndarray:  # noqa: B008
+    return watched(residual, detector)[0]
 
 
 def test_a_run_is_pending_then_confirmed_and_a_normal_observation_clears_it() -> None:
@@ -54,30 +66,13 @@ def test_what_is_known_does_not_depend_on_later_dates(residual: np.ndarray, n_da
     np.testing.assert_array_equal(whole[whole["day"] < 18_000 + 5 * n_dates], part)
 
 
-def evidence_of(residual: np.ndarray, detector):
-    """Return what watching date by date ends with."""
-    n_pixels = residual.shape[1]
-    memory, alarm, evidence = (
-        detector.begin(n_pixels),
-        Alarm.none(n_pixels),
-        Evidence.none(n_pixels),
-    )
-    for day, values in zip(days_of(residual), residual, strict=True):
-        before = alarm.first.copy()
-        detector.step(values, day, memory, alarm)
-        collect_evidence(values, day, detector.threshold, before, alarm, evidence)
-    return findings(alarm, evidence)
-
-
 @pytest.mark.parametrize("detector", [Consecutive(), Consecutive(count=1), Bayesian()])
 @given(residual=SERIES)
 def test_confirmed_ones_are_the_detections(residual: np.ndarray, detector) -> None:
-    alarm = detector(residual)
-    evidence = evidence_of(residual, detector)
-    found = sightings(residual, detector)
+    found, evidence = watched(residual, detector)
     for pixel in range(residual.shape[1]):
         confirmed = found[(found["pixel"] == pixel) & (found["status"] == CONFIRMED)]
-        assert bool(confirmed.size) == (alarm.confirmed[pixel] != NEVER)
+        assert bool(confirmed.size) == (evidence.confirmed[pixel] != NEVER)
         if confirmed.size:
             assert confirmed["day"][0] == evidence.confirmed[pixel]
             assert set(confirmed["first_flagged"]) == {evidence.first_flagged[pixel]}
@@ -111,13 +106,3 @@ def test_runs_are_those_of_a_plain_walk(residual: np.ndarray) -> None:
         for row in part
     ]
     assert sorted(rows) == sorted(expected)
-
-
-def test_only_what_is_watched_is_looked_at() -> None:
-    residual = np.full((6, 2), 5, np.float32)
-    detector = Consecutive()
-    watched = np.array([False, True])
-    found = find_sightings(
-        residual, days_of(residual), detector(residual), detector.threshold, 2, watched
-    )
-    assert set(found["pixel"]) == {1}

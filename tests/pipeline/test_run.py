@@ -10,11 +10,13 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 import rioxarray  # noqa: F401 (the .rio accessor)
 import xarray as xr
 
+from cvlarray.alerts.events import State, read_events, read_versions
 from cvlarray.config import RunConfig, load_config
 from cvlarray.errors import SearchError, StoreError, UnitError, WorkspaceBusyError
 from cvlarray.pipeline import Stage, read_status, search_again
@@ -50,6 +52,20 @@ def test_alerts_have_the_contracts_columns_and_the_clearings_area(finished):
     assert dt.date.fromisoformat(str(alert.first_detected)[:10]) == FIRST_CLEAR_AFTER
     features = json.loads(workspace.alerts_geojson.read_text())["features"]
     assert [feature["properties"]["event_id"] for feature in features] == [alert.event_id]
+
+
+def test_events_tell_how_the_alert_came_about(finished):
+    workspace = Workspace(finished.workspace)
+    (alert,) = gpd.read_parquet(workspace.alerts_parquet).itertuples()
+    versions = read_versions(workspace.events)
+    of_alert = versions[versions["event_id"] == alert.event_id]
+    assert of_alert["state"].iloc[0] == "pending"
+    assert of_alert["change"].tolist().count("confirmed") == 1
+    assert (alert.state, alert.version) == ("confirmed", len(of_alert))
+    assert alert.confidence == of_alert["confidence"].iloc[-1]
+    first = of_alert["acquisition"].iloc[0]
+    known = read_events(workspace.events, as_of=first.date(), states=tuple(State))
+    assert known["state"].tolist() == ["pending"]
 
 
 def test_the_report_and_the_filled_in_config_lie_in_the_workspace(finished):
@@ -149,6 +165,9 @@ def test_new_dates_are_added_without_reading_the_old_ones(forest_source, write_c
         first = xr.open_zarr(getattr(Workspace(config.workspace), name))
         second = xr.open_zarr(getattr(Workspace(reference.workspace), name))
         xr.testing.assert_identical(first.drop_attrs(), second.drop_attrs())
+    daily, once = (read_versions(Workspace(one.workspace).events) for one in (config, reference))
+    pd.testing.assert_frame_equal(daily, once)
+    assert set(daily["revision"]) == {0}
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,9 @@ from cvlarray.alerts.events import (
     by_acquisition,
     read_events,
 )
-from cvlarray.kernels.detectors import Consecutive
-from cvlarray.kernels.sightings import find_sightings
+from cvlarray.kernels.detectors import Alarm, Consecutive
+from cvlarray.kernels.evidence import Evidence, collect_evidence
+from cvlarray.kernels.sightings import SIGHTING, find_sightings
 from tests.alerts.events.drawn import GEOBOX
 
 SIZE = 7
@@ -50,11 +51,23 @@ def scene(seed: int) -> np.ndarray:
     return residual.reshape(N_DATES, -1)
 
 
+def watch(residual: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """Return the sightings of all dates."""
+    n_pixels = residual.shape[1]
+    memory = DETECTOR.begin(n_pixels)
+    alarm, evidence = Alarm.none(n_pixels), Evidence.none(n_pixels)
+    parts = [np.empty(0, SIGHTING)]
+    for day, values in zip(days.tolist(), residual, strict=True):
+        before = Alarm(*map(np.copy, alarm)), Evidence(*map(np.copy, evidence))
+        DETECTOR.step(values, day, memory, alarm)
+        collect_evidence(values, day, DETECTOR.threshold, before[0].first, alarm, evidence)
+        parts.append(find_sightings(values, day, 2, before, (alarm, evidence)))
+    return np.concatenate(parts)
+
+
 def acquisitions(residual: np.ndarray, dates: Sequence[int] | None = None) -> list[Acquisition]:
     chosen = np.arange(N_DATES) if dates is None else np.sort(np.array(dates, int))
-    series, days = residual[chosen], DAYS[chosen]
-    watched = np.ones(series.shape[1], bool)
-    found = find_sightings(series, days, DETECTOR(series), DETECTOR.threshold, 2, watched)
+    found = watch(residual[chosen], DAYS[chosen])
     table = np.empty(found.size, OBSERVED)
     for name in set(OBSERVED.names) - {"row", "col"}:
         table[name] = found[name]
