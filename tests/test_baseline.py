@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from cvlarray.baseline import (
     fit_baseline,
     is_forest,
+    observation_coverage,
+    observed_range,
     predict,
+    prediction_error,
     regional_prior,
     stable_history,
 )
@@ -241,3 +244,39 @@ def test_history_stays_lazy(features, raise_if_dask_computes):
 def test_history_out_of_order(features):
     with pytest.raises(ValueError, match="time must increase"):
         stable_history(features.isel(time=slice(None, None, -1)))
+
+
+def certainty(features, baseline):
+    """Return all that says how sure a season is, as one dataset."""
+    error = prediction_error(baseline, TIMES[:3])
+    covered = observation_coverage(features).rename(n_valid="n_seen")
+    return xr.merge(
+        [error, observed_range(features, baseline), covered], join="exact", compat="no_conflicts"
+    )
+
+
+def test_certainty_in_any_chunks_and_lazily(features, raise_if_dask_computes):
+    eager = certainty(features, fit_baseline(features))
+    lazy_features = features.chunk(y=4, x=5)
+    with raise_if_dask_computes():
+        lazy = certainty(lazy_features, fit_baseline(lazy_features))
+    xr.testing.assert_identical(lazy.compute(scheduler="threads"), eager)
+
+
+def test_range_error_and_coverage_tell_how_sure_a_season_is(features):
+    features[0, 12:, 0, 0] = NODATA_DN  # the first months only
+    baseline = fit_baseline(features, min_observations=8)
+    found = certainty(features, baseline).isel(feature=0)
+    within = (found.residual_low < 0) & (found.residual_high > 0)
+    assert within.all()
+    spread = found.residual_high - found.residual_low
+    assert float(spread.isel(y=slice(1, None)).median()) == pytest.approx(2 * 1.28 * 150, rel=0.1)
+    assert found.span_days[0, 0] <= 11 * 12
+    assert found.season_coverage[0, 0] < 0.5
+    assert (found.season_coverage[1:] == 1).all()
+    seen = baseline["n_valid"].isel(feature=0)
+    np.testing.assert_array_equal(found.n_seen, seen)
+    # Of n observations and six coefficients, on average σ·√(6/n) along the curve.
+    typical = baseline["sigma"].isel(feature=0) * np.sqrt(6 / seen)
+    ratio = (found.prediction_error.mean("time") / typical).isel(y=slice(1, None))
+    assert 0.9 < float(ratio.median()) < 2.5
