@@ -30,6 +30,7 @@ from cvlarray.pipeline import (
     read_status,
     run_pipeline,
     search_again,
+    workspace_of,
     write_coverage,
 )
 from cvlarray.simulate.command import simulate
@@ -132,7 +133,7 @@ def status(
 @app.command()
 def coverage(config: ConfigPath, workspace: WorkspaceOption = None) -> None:
     """Write how much was seen clear by ten days and by month: tables and a picture."""
-    months, written = write_coverage(Workspace(read_config(config, workspace, None).workspace))
+    months, written = write_coverage(workspace_of(read_config(config, workspace, None)))
     console.print(coverage_table(months))
     for path in written:
         typer.echo(path)

@@ -165,8 +165,20 @@ class CubeConfig(Section):
 
 
 class StoreConfig(Section):
-    """The layout of the Zarr stores."""
+    """Where the stores lie, and their layout."""
 
+    url: str | None = Field(
+        default=None,
+        pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/\s]+)*$",
+        description="Prefix in a bucket, such as s3://forest/madre_de_dios, in which cube, "
+        "baseline and detections lie; keys, region and endpoint come from the environment "
+        "(AWS_...). null: in the workspace, where all else, the ledger above all, always stays.",
+    )
+    kind: Literal["zarr", "icechunk"] = Field(
+        default="zarr",
+        description="zarr: plain Zarr v3; icechunk: a repository in which every unit of work is "
+        "one commit. A url and icechunk need the extra cloud.",
+    )
     shard_px: int = Field(
         default=512,
         ge=16,

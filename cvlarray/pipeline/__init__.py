@@ -1,5 +1,6 @@
 """A run: stages in order, work units, ledger, plan and status."""
 
+from cvlarray.pipeline.context import workspace_of
 from cvlarray.pipeline.coverage import write_coverage
 from cvlarray.pipeline.plan import Plan, make_plan
 from cvlarray.pipeline.run import run_pipeline, search_again
@@ -14,5 +15,6 @@ __all__ = [
     "read_status",
     "run_pipeline",
     "search_again",
+    "workspace_of",
     "write_coverage",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -21,7 +20,7 @@ from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.normalize import corrected, prepared
 from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
-from cvlarray.store import Ledger, create_store, input_hash, open_raw, write_region
+from cvlarray.store import Ledger, StoreLocation, create_store, input_hash, open_raw, write_region
 
 
 def create_baseline(context: RunContext) -> None:
@@ -85,7 +84,7 @@ def baseline_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
 
 
 def fit_tile(
-    cube: Path, baseline: Path, tile: Tile, history: slice, config: RunConfig
+    cube: StoreLocation, baseline: StoreLocation, tile: Tile, history: slice, config: RunConfig
 ) -> UnitOutcome:
     """Fit the seasonal models of a tile and write them."""
     features = read_features(cube, tile, history, config)
@@ -101,7 +100,7 @@ def fit_tile(
 
 
 def read_features(
-    cube: Path,
+    cube: StoreLocation,
     tile: Tile,
     time: slice,
     config: RunConfig,

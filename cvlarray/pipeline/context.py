@@ -15,7 +15,7 @@ from cvlarray.config import RunConfig
 from cvlarray.cube import Day
 from cvlarray.grid import Tile, outline, region_geobox, tiles
 from cvlarray.sensors import Scene
-from cvlarray.store import Workspace
+from cvlarray.store import StoreKind, Workspace
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,11 @@ class RunContext:
             int(np.searchsorted(self.dates, first)),
             int(np.searchsorted(self.dates, last, side="right")),
         )
+
+
+def workspace_of(config: RunConfig) -> Workspace:
+    """Return the workspace that ``config`` describes, and where its stores lie."""
+    return Workspace(config.workspace, config.store.url, StoreKind(config.store.kind))
 
 
 def grid_of(config: RunConfig) -> GeoBox:

@@ -24,12 +24,12 @@ from cvlarray.alerts.package.archive import zip_bytes
 from cvlarray.alerts.route import PackageFormat, Partner
 from cvlarray.config import RunConfig
 from cvlarray.errors import DeliveryError
-from cvlarray.pipeline.context import RunContext
+from cvlarray.pipeline.context import RunContext, workspace_of
 from cvlarray.pipeline.dossiers import DossierMaker
 from cvlarray.pipeline.latency import update_latencies
 from cvlarray.pipeline.search import load_context
 from cvlarray.pipeline.units import Stage
-from cvlarray.store import Ledger, Workspace, write_atomic
+from cvlarray.store import Ledger, write_atomic
 
 __all__ = ["deliver_alerts", "make_package"]
 
@@ -77,7 +77,7 @@ def deliver_alerts(
     channels = {each.destination: each.channel(secrets) for each in settings.channels}
     destinations = {each.destination: partners[each.partner] for each in settings.channels}
     make_evidence = _evidence_maker(config, destinations, secrets)
-    workspace = Workspace(config.workspace)
+    workspace = workspace_of(config)
     with _made_alerts(config) as (context, ledger, alerts), Outbox(workspace.outbox) as outbox:
         with outbox.delivering():
             latencies = update_latencies(context, ledger, alerts, sent=outbox.first_sent())
@@ -160,7 +160,7 @@ def _made_alerts(config: RunConfig) -> Iterator[tuple[RunContext, Ledger, gpd.Ge
     DeliveryError
         If they aren't, or weren't routed.
     """
-    workspace = Workspace(config.workspace)
+    workspace = workspace_of(config)
     if not workspace.ledger.exists() or not workspace.alerts_parquet.exists():
         raise DeliveryError(f"{workspace.path} has no alerts yet; make them with `cvlarray run`")
     with Ledger(workspace.ledger) as ledger:

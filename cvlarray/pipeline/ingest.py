@@ -42,7 +42,7 @@ from cvlarray.pipeline.offsets import offset_verdicts
 from cvlarray.pipeline.quality import bands_to_read, find_quality, halo_px, quality_provider
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.sensors import Scene
-from cvlarray.store import Ledger, create_store, input_hash, write_region
+from cvlarray.store import Ledger, StoreLocation, create_store, input_hash, write_region
 
 
 def create_cube(context: RunContext) -> None:
@@ -76,7 +76,7 @@ def stored_variables(context: RunContext) -> tuple[Variable, ...]:
 class Ingest:
     """How a run reads its blocks: the same for every unit."""
 
-    cube: Path
+    cube: StoreLocation
     config: RunConfig
     variables: tuple[Variable, ...]
     """What is read."""

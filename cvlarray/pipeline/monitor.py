@@ -23,7 +23,7 @@ from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.normalize import prepared
 from cvlarray.pipeline.sightings import write_sightings
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
-from cvlarray.store import Ledger, create_store, input_hash, open_raw, write_region
+from cvlarray.store import Ledger, StoreLocation, create_store, input_hash, open_raw, write_region
 
 
 def create_detections(context: RunContext) -> None:
@@ -79,9 +79,9 @@ def monitor_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
 
 
 def monitor_tile(
-    cube: Path,
-    baseline: Path,
-    detections: Path,
+    cube: StoreLocation,
+    baseline: StoreLocation,
+    detections: StoreLocation,
     sightings: Path,
     tile: Tile,
     monitoring: slice,
@@ -131,7 +131,7 @@ def watch(
     return xr.concat(found, "y"), np.concatenate(seen)
 
 
-def read_baseline(baseline: Path, tile: Tile, config: RunConfig) -> xr.Dataset:
+def read_baseline(baseline: StoreLocation, tile: Tile, config: RunConfig) -> xr.Dataset:
     """Return the seasonal models of a tile, lazily, in the strips of its features."""
     strips = {"y": config.store.chunk_px, "x": tile.x.stop - tile.x.start}
     return open_raw(baseline, chunks=strips).isel(y=tile.y, x=tile.x)

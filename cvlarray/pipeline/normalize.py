@@ -29,7 +29,7 @@ from cvlarray.normalize import (
     median_reference,
 )
 from cvlarray.normalize.scenes import MAX_REFERENCE_PX
-from cvlarray.pipeline.context import RunContext
+from cvlarray.pipeline.context import RunContext, workspace_of
 from cvlarray.pipeline.ingest import ingested
 from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
@@ -83,7 +83,7 @@ def correct_tile(
     tile: Tile, period: str, time: slice, history: slice, config: RunConfig
 ) -> UnitOutcome:
     """Find what each scene of a period is off by over a tile, and write it down."""
-    workspace = Workspace(config.workspace)
+    workspace = workspace_of(config)
     bands = corrected_bands(config)
     step = max(1, math.isqrt(math.prod(tile.geobox.shape) // MAX_REFERENCE_PX))
     thin = {
@@ -119,7 +119,7 @@ def corrected(cube: xr.Dataset, tile: Tile, config: RunConfig) -> xr.Dataset:
     """Return some dates of a tile with what the normalize stage found taken off, lazily."""
     if not config.normalize.enabled:
         return cube
-    paths = [_path(Workspace(config.workspace), tile, one) for one in ("history", "monitoring")]
+    paths = [_path(workspace_of(config), tile, one) for one in ("history", "monitoring")]
     table = pd.concat([pd.read_parquet(path) for path in paths if path.exists()])
     bands = [name for name in table["band"].unique() if name in cube.data_vars]
     found = table.set_index(["band", "time"]).to_xarray()

@@ -14,14 +14,14 @@ from cvlarray.config import LocalCluster, RunConfig, Threads
 from cvlarray.features import bands_of
 from cvlarray.kernels.season import coefficient_names, moment_names
 from cvlarray.names import DETECTION_VARIABLES, QUALITY
-from cvlarray.pipeline.context import RunContext
+from cvlarray.pipeline.context import RunContext, workspace_of
 from cvlarray.pipeline.execute import missing_units
 from cvlarray.pipeline.ingest import Ingest, ingest_units
 from cvlarray.pipeline.search import find_context
 from cvlarray.pipeline.source_bytes import source_bytes
 from cvlarray.pipeline.stored_bytes import stored_bytes
 from cvlarray.pipeline.units import Stage
-from cvlarray.store import Ledger, Workspace
+from cvlarray.store import Ledger
 
 PROCESS_BYTES = 600e6
 """A process that does it all, from the search to the report, on next to no pixels."""
@@ -75,7 +75,7 @@ def make_plan(config: RunConfig) -> Plan:
     SearchError
         If the catalogue can't be read or holds nothing for the run.
     """
-    context = find_context(config, Workspace(config.workspace))
+    context = find_context(config, workspace_of(config))
     units = ingest_units(context)
     per_tile = dict.fromkeys((Stage.BASELINE, Stage.MONITOR), len(context.tiles))
     whole = dict.fromkeys((Stage.SEARCH, Stage.ALERTS, Stage.REPORT), 1)

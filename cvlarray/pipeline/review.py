@@ -20,7 +20,7 @@ from cvlarray.alerts.feedback import labelled_set
 from cvlarray.config import RunConfig
 from cvlarray.errors import CvlarrayError, StoreError
 from cvlarray.pipeline.background import find_background
-from cvlarray.pipeline.context import RunContext
+from cvlarray.pipeline.context import RunContext, workspace_of
 from cvlarray.pipeline.report import chips_of, clear_share_of, series_of
 from cvlarray.pipeline.search import load_context
 from cvlarray.report import Background
@@ -35,7 +35,7 @@ from cvlarray.review import (
     read_verdicts,
     sign_link,
 )
-from cvlarray.store import Ledger, Workspace, replacing
+from cvlarray.store import Ledger, replacing
 
 __all__ = ["review_link", "review_settings", "serve", "write_labels"]
 
@@ -58,7 +58,7 @@ def review_settings(config: RunConfig, public_url: str) -> ReviewSettings:
     CvlarrayError
         If the run's items or its secret can't be read.
     """
-    workspace = Workspace(config.workspace)
+    workspace = workspace_of(config)
     if not workspace.alerts_parquet.exists():
         raise StoreError(
             f"{workspace.alerts_parquet} is not there: this run has made no alerts yet; "

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from cvlarray.cluster import Executor, InlineExecutor
 from cvlarray.config import RunConfig
 from cvlarray.errors import UnitError
 from cvlarray.pipeline.alerts import alert_units
 from cvlarray.pipeline.baseline import baseline_units, create_baseline
+from cvlarray.pipeline.context import workspace_of
 from cvlarray.pipeline.execute import missing_units, run_stage
 from cvlarray.pipeline.ingest import create_cube, ingest_units
 from cvlarray.pipeline.monitor import create_detections, monitor_units
@@ -20,7 +20,7 @@ from cvlarray.pipeline.progress import Progress
 from cvlarray.pipeline.report import report_units
 from cvlarray.pipeline.search import load_context, search_units
 from cvlarray.pipeline.units import Stage, WorkUnit
-from cvlarray.store import Ledger, Workspace, write_atomic
+from cvlarray.store import Ledger, StoreLocation, write_atomic
 
 
 def run_pipeline(
@@ -50,7 +50,7 @@ def run_pipeline(
         If the workspace is in use or of another run, a stage before ``first`` is incomplete, or
         a unit fails. What was done stays done.
     """
-    workspace = Workspace(config.workspace)
+    workspace = workspace_of(config)
     with workspace.lock(), Ledger(workspace.ledger) as ledger:
         write_atomic(workspace.run_yaml, config.to_yaml())
         if workers.dashboard_link:
@@ -93,7 +93,7 @@ def search_again(config: RunConfig, progress: Progress) -> None:
         If the workspace is in use, or nothing usable is found; the items of before are kept then,
         and the next run asks once more.
     """
-    workspace = Workspace(config.workspace)
+    workspace = workspace_of(config)
     with workspace.lock(), Ledger(workspace.ledger) as ledger:
         write_atomic(workspace.run_yaml, config.to_yaml())
         units = search_units(config, workspace)
@@ -115,7 +115,7 @@ class _Stages:
         """Return whether the run goes as far as ``stage``."""
         return list(Stage).index(stage) <= list(Stage).index(self.last)
 
-    def forget_lost(self, stage: Stage, store: Path) -> None:
+    def forget_lost(self, stage: Stage, store: StoreLocation) -> None:
         """Forget what was done of a stage whose store is gone: somebody deleted it."""
         if not store.exists():
             self.ledger.forget(stage, [row.unit for row in self.ledger.rows(stage)])

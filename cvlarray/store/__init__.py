@@ -4,6 +4,8 @@ from cvlarray.store.atomic import replacing, write_atomic
 from cvlarray.store.fingerprint import input_hash
 from cvlarray.store.layout import create_store
 from cvlarray.store.ledger import Ledger, LedgerRow, StageSummary, UnitStatus
+from cvlarray.store.location import StoreLocation
+from cvlarray.store.place import StoreKind
 from cvlarray.store.raw import open_raw
 from cvlarray.store.region import write_region
 from cvlarray.store.workspace import Workspace
@@ -12,6 +14,8 @@ __all__ = [
     "Ledger",
     "LedgerRow",
     "StageSummary",
+    "StoreKind",
+    "StoreLocation",
     "UnitStatus",
     "Workspace",
     "create_store",

@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
-import zarr
 from odc.geo.geobox import GeoBox
-from odc.geo.xr import xr_coords
-from zarr.codecs import BloscCodec
 
 from cvlarray.errors import StoreError
 from cvlarray.names import TILE, Variable
-from cvlarray.store.atomic import remove_leftovers, replacing, sync_tree
+from cvlarray.store.append import WAYS_OUT, add_times
 from cvlarray.store.fingerprint import differences
-from cvlarray.store.metadata import FINGERPRINT, consolidate, read_json, read_metadata, write_json
+from cvlarray.store.location import StoreLocation, place_of
+from cvlarray.store.metadata import FINGERPRINT, read_metadata
+from cvlarray.store.place import Place
+from cvlarray.store.template import store_template, template_files
 
 _LAYOUT_VERSION = 1
-_TIME_UNITS = "seconds since 1970-01-01"
-# Fixed, so that dates can be added without writing the earlier ones anew.
-_TIME_CHUNK = 1024
-
-# Units whose rows outlive their data would count as done.
-_WAYS_OUT = "Give this run a workspace of its own, or delete {} and the ledger to make both anew"
 
 
 def create_store(  # noqa: PLR0913 - the whole layout in one call, each part by its name
-    path: Path,
+    path: StoreLocation,
     *,
     geobox: GeoBox,
     times: npt.ArrayLike | None,
@@ -53,7 +44,7 @@ def create_store(  # noqa: PLR0913 - the whole layout in one call, each part by 
     Parameters
     ----------
     path
-        Folder of the store.
+        Folder of the store, or another place.
     geobox
         Grid of the pixels, north up.
     times
@@ -92,15 +83,16 @@ def create_store(  # noqa: PLR0913 - the whole layout in one call, each part by 
     attrs = attrs or {}
     identity = _as_json({"has_time": seconds is not None, **layout, **attrs, **(fingerprint or {})})
 
-    remove_leftovers(path)
-    if path.exists():
-        _check_identity(path, identity)
+    place = place_of(path)
+    place.clean()
+    if place.exists():
+        _check_identity(place, identity)
         if seconds is not None:
-            _add_times(path, seconds)
+            add_times(place, seconds)
         return
-    template = _template(geobox, seconds, variables, coords)
-    template.attrs = {**attrs, "Conventions": "CF-1.11", FINGERPRINT: json.dumps(identity)}
-    _write_template(path, template, _encoding(template, variables, shard, chunk))
+    template = store_template(geobox, seconds, variables, coords)
+    template.attrs |= {**attrs, FINGERPRINT: json.dumps(identity)}
+    place.create(template_files(template, variables, shard, chunk, place.is_consolidated))
 
 
 def _whole_seconds(times: npt.ArrayLike) -> np.ndarray[Any, Any]:
@@ -180,131 +172,8 @@ def _as_json(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
     return content
 
 
-def _template(
-    geobox: GeoBox,
-    times: np.ndarray[Any, Any] | None,
-    variables: Sequence[Variable],
-    coords: Mapping[str, Sequence[str]],
-) -> xr.Dataset:
-    """Return the store as a lazy Dataset of raw values, with its CF attributes."""
-    labels: dict[str, xr.Variable] = _grid_coords(geobox)
-    if times is not None:
-        attrs = {"standard_name": "time", "long_name": "solar day", "axis": "T"}
-        labels["time"] = xr.Variable("time", times.astype("datetime64[ns]"), attrs)
-    for dim, names in coords.items():
-        # NumPy's fixed-width strings have no Zarr v3 specification; variable-length ones do.
-        labels[dim] = xr.Variable(dim, np.asarray(names, dtype=object))
-    sizes = {dim: label.size for dim, label in labels.items()}
-    data = {variable.name: _empty(variable, sizes) for variable in variables}
-    return xr.Dataset(data, coords=labels)
-
-
-def _grid_coords(geobox: GeoBox) -> dict[str, xr.Variable]:
-    """Return y, x (pixel centres) and spatial_ref with CF names."""
-    found = {str(name): coord.variable for name, coord in xr_coords(geobox).items()}
-    for dim, name in zip(("y", "x"), geobox.dimensions, strict=True):
-        coord = found.pop(name)
-        attrs = {
-            "standard_name": f"projection_{dim}_coordinate" if name == dim else name,
-            "long_name": f"{name} of the pixel's centre",
-            "units": coord.attrs["units"],
-            "axis": dim.upper(),
-        }
-        # CF: a coordinate has no missing values.
-        found[dim] = xr.Variable(dim, coord.values, attrs, {"_FillValue": None})
-    return found
-
-
-def _empty(variable: Variable, sizes: Mapping[str, int]) -> xr.Variable:
-    on_grid = {"grid_mapping": "spatial_ref"} if variable.dims[-2:] == ("y", "x") else {}
-    attrs = {**variable.attrs, **on_grid}
-    if variable.fill_value is not None:
-        attrs["_FillValue"] = variable.fill_value
-    shape = tuple(sizes[dim] for dim in variable.dims)
-    return xr.Variable(variable.dims, da.zeros(shape, dtype=variable.dtype, chunks=-1), attrs)
-
-
-def _encoding(
-    template: xr.Dataset,
-    variables: Sequence[Variable],
-    shard: Mapping[str, int],
-    chunk: Mapping[str, int],
-) -> dict[str, dict[str, Any]]:
-    """Return how each variable is cut and compressed; dims other than time, y, x are whole."""
-    compressor = BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle")
-    whole = {str(dim): size for dim, size in template.sizes.items()}
-    encoding: dict[str, dict[str, Any]] = {
-        variable.name: {
-            "shards": tuple((whole | dict(shard))[dim] for dim in variable.dims),
-            "chunks": tuple((whole | dict(chunk))[dim] for dim in variable.dims),
-            "compressors": (compressor,),
-            "fill_value": 0 if variable.fill_value is None else variable.fill_value,
-        }
-        for variable in variables
-    }
-    if "time" in template.coords:
-        encoding["time"] = {"units": _TIME_UNITS, "dtype": "int64", "chunks": (_TIME_CHUNK,)}
-    return encoding
-
-
-def _write_template(path: Path, template: xr.Dataset, encoding: dict[str, dict[str, Any]]) -> None:
-    with replacing(path) as temporary:
-        template.to_zarr(
-            temporary,
-            compute=False,  # coordinates are written, pixels are not
-            consolidated=False,
-            encoding=encoding,
-            mode="w-",
-            zarr_format=3,
-        )
-        consolidate(temporary, [str(name) for name in template.variables])
-
-
-def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
-    if found := differences(read_metadata(path).fingerprint, identity):
+def _check_identity(place: Place, identity: Mapping[str, Any]) -> None:
+    if found := differences(read_metadata(place).fingerprint, identity):
         raise StoreError(
-            f"{path} was made for another run: {'; '.join(found)}. " + _WAYS_OUT.format(path)
+            f"{place} was made for another run: {'; '.join(found)}. " + WAYS_OUT.format(place)
         )
-
-
-def _add_times(path: Path, times: np.ndarray[Any, Any]) -> None:
-    """Make the store's dates `times`, which may only go on after its last date."""
-    stored = read_metadata(path).coords["time"]
-    shared = min(len(stored), len(times))
-    same = int(np.argmin(np.append(stored[:shared] == times[:shared], False)))
-    if same < len(stored):
-        found = _date(times[same]) if same < len(times) else "no more dates"
-        raise StoreError(
-            f"{path} holds {_date(stored[same])} as date {same + 1} of {len(stored)}, this run has "
-            f"{found}: dates can only be added after the last, {_date(stored[-1])}. "
-            + _WAYS_OUT.format(path)
-        )
-    if len(times) > len(stored):
-        _extend(path, times)
-
-
-def _date(time: np.datetime64) -> str:
-    return str(time).removesuffix("T00:00:00")
-
-
-def _extend(path: Path, times: np.ndarray[Any, Any]) -> None:
-    """Lengthen the time dimension.
-
-    Readers go by the root's copy of the metadata, so the dates appear with the last write, all at
-    once; a crash before leaves the store as it was, and the next call starts over.
-    """
-    root = read_json(path / "zarr.json")
-    names = list(root["consolidated_metadata"]["metadata"])
-    for name in names:
-        _resize_time(path / name / "zarr.json", len(times))
-    zarr.open_array(path / "time", mode="r+")[:] = times.astype("int64")
-    sync_tree(path / "time")
-    consolidate(path, names)
-
-
-def _resize_time(path: Path, length: int) -> None:
-    metadata = read_json(path)
-    dims = metadata.get("dimension_names") or []  # spatial_ref has none
-    if "time" in dims:
-        metadata["shape"][dims.index("time")] = length
-        write_json(path, metadata)

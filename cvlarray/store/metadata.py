@@ -1,12 +1,11 @@
-"""What a store on disk holds: its arrays, coordinates and fingerprint."""
+"""What a store holds: its arrays, coordinates and fingerprint."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,8 @@ from numcodecs.blosc import BITSHUFFLE, NOSHUFFLE, SHUFFLE, Blosc
 from zarr.codecs import BloscCodec
 
 from cvlarray.errors import StoreError
-from cvlarray.store.atomic import write_atomic
+from cvlarray.store.location import StoreLocation, place_of
+from cvlarray.store.place import Place
 from cvlarray.store.shard import ShardFormat
 
 FINGERPRINT = "cvlarray_fingerprint"
@@ -46,42 +46,48 @@ class StoreMetadata:
     arrays: Mapping[str, StoredArray]
     coords: Mapping[str, np.ndarray[Any, Any]]
     """Values along each dimension; ``time`` as datetime64[s]."""
+    names: tuple[str, ...]
+    """Of all arrays, coordinates among them."""
     fingerprint: Mapping[str, Any]
-    version: tuple[int, ...]
+    version: Hashable
     """Changes when the metadata do, or the store is replaced; the same for every process."""
 
 
-def read_metadata(path: Path) -> StoreMetadata:
+def read_metadata(location: StoreLocation) -> StoreMetadata:
     """Read what a store holds; kept in memory until the store's metadata changes.
 
     Raises
     ------
     StoreError
-        If `path` is not a store that `create_store` has made.
+        If there is no store that `create_store` has made.
     """
-    root = path / "zarr.json"
+    place = place_of(location)
     try:
-        stat = root.stat()
-        if FINGERPRINT not in read_json(root).get("attributes", {}):
-            raise StoreError(f"{path} is a Zarr store of another program; choose another path")
+        state = place.state()
+        return _read(place, state)
     except (OSError, ValueError) as error:
         raise StoreError(
-            f"{path} is not a Zarr v3 store: {error}; run the stage that makes it"
+            f"{place} is not a Zarr v3 store: {error}; run the stage that makes it"
         ) from error
-    return _read(path, (stat.st_ino, stat.st_mtime_ns, stat.st_size))
 
 
-# The version makes a store that was extended or replaced another entry.
+# The state makes a store that was extended or replaced another entry.
 @lru_cache(maxsize=8)
-def _read(path: Path, version: tuple[int, ...]) -> StoreMetadata:
-    group = zarr.open_group(path, mode="r", use_consolidated=True)
+def _read(place: Place, state: Hashable) -> StoreMetadata:
+    root = json.loads(place.read("zarr.json"))
+    if FINGERPRINT not in root.get("attributes", {}):
+        raise StoreError(f"{place} is a Zarr store of another program; choose another path")
+    group = zarr.open_group(
+        place.zarr_store(), mode="r", use_consolidated=place.is_consolidated or None
+    )
     members = dict(group.arrays())
     arrays = {name: _stored(name, array) for name, array in members.items() if array.shards}
     dims = {dim for array in arrays.values() for dim in array.dims}
     coords = {dim: np.asarray(members[dim][...]) for dim in dims & members.keys()}
     if "time" in coords:
         coords["time"] = coords["time"].astype("datetime64[s]")
-    return StoreMetadata(arrays, coords, json.loads(str(group.attrs[FINGERPRINT])), version)
+    fingerprint = json.loads(str(group.attrs[FINGERPRINT]))
+    return StoreMetadata(arrays, coords, tuple(members), fingerprint, state)
 
 
 def _stored(name: str, array: zarr.Array[Any]) -> StoredArray:
@@ -101,24 +107,16 @@ def _stored(name: str, array: zarr.Array[Any]) -> StoredArray:
     return StoredArray(name, dims, array.shape, shard_format)
 
 
-def consolidate(path: Path, names: list[str]) -> None:
-    """Copy the metadata of the named arrays into the root, in one atomic write.
+def consolidated(root: Mapping[str, Any], members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a root's metadata with a copy of its arrays'.
 
     zarr-python's own function does the same, and warns that the Zarr v3 specification does not
     mention it yet; readers that don't know it read the arrays' own metadata, which is equal.
     """
-    root = read_json(path / "zarr.json")
-    members = {name: read_json(path / name / "zarr.json") for name in names}
-    inline = {"kind": "inline", "must_understand": False, "metadata": members}
-    write_json(path / "zarr.json", {**root, "consolidated_metadata": inline})
+    inline = {"kind": "inline", "must_understand": False, "metadata": dict(members)}
+    return {**root, "consolidated_metadata": inline}
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object of a file."""
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Replace a file by a JSON object, atomically."""
-    write_atomic(path, json.dumps(content, indent=2, ensure_ascii=False))
+def to_json(content: Mapping[str, Any]) -> bytes:
+    """Return a JSON object as the content of a file."""
+    return json.dumps(content, indent=2, ensure_ascii=False).encode()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -12,12 +11,13 @@ import numpy as np
 import xarray as xr
 from dask.base import tokenize
 
-from cvlarray.errors import StoreError
+from cvlarray.store.location import StoreLocation, place_of
 from cvlarray.store.metadata import StoredArray, StoreMetadata, read_metadata
+from cvlarray.store.place import ArrayPlace, Place
 from cvlarray.store.window import read_window
 
 
-def open_raw(path: Path, *, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
+def open_raw(path: StoreLocation, *, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
     """Open a store lazily as it is stored: integers neither scaled nor masked.
 
     Each Dask chunk is one task, ``read_<variable>``, that reads and decodes the store's inner
@@ -49,13 +49,14 @@ def open_raw(path: Path, *, chunks: Mapping[str, int] | None = None) -> xr.Datas
     ValueError
         If `chunks` names a dimension that the store doesn't have.
     """
-    metadata = read_metadata(path)
+    place = place_of(path)
+    metadata = read_metadata(place)
     chunks = chunks or {}
-    _check_chunks(path, metadata, chunks)
+    _check_chunks(place, metadata, chunks)
     dataset: xr.Dataset = xr.open_zarr(
-        path,
+        place.zarr_store(),
         chunks=None,
-        consolidated=True,
+        consolidated=place.is_consolidated,
         mask_and_scale=False,
         decode_times=dict.fromkeys(metadata.arrays, False) | {"time": True},
         decode_timedelta=False,
@@ -63,7 +64,7 @@ def open_raw(path: Path, *, chunks: Mapping[str, int] | None = None) -> xr.Datas
     pixels = {
         name: (
             array.dims,
-            _lazy(path, metadata, array, chunks),
+            _lazy(place, array, chunks, metadata),
             dataset[name].attrs,
             dataset[name].encoding,
         )
@@ -72,20 +73,20 @@ def open_raw(path: Path, *, chunks: Mapping[str, int] | None = None) -> xr.Datas
     return dataset.assign(pixels).assign_coords(spatial_ref=dataset["spatial_ref"].load())
 
 
-def _check_chunks(path: Path, metadata: StoreMetadata, chunks: Mapping[str, int]) -> None:
+def _check_chunks(place: Place, metadata: StoreMetadata, chunks: Mapping[str, int]) -> None:
     dims = {dim: None for array in metadata.arrays.values() for dim in array.dims}
     if unknown := [dim for dim in chunks if dim not in dims]:
-        raise ValueError(f"{path} has dims {', '.join(dims)}, got chunks along {unknown}")
+        raise ValueError(f"{place} has dims {', '.join(dims)}, got chunks along {unknown}")
 
 
 def _lazy(
-    path: Path, metadata: StoreMetadata, stored: StoredArray, chunks: Mapping[str, int]
+    place: Place, stored: StoredArray, chunks: Mapping[str, int], metadata: StoreMetadata
 ) -> da.Array:
     """Return an array of the store, one task a chunk."""
-    folder = path.absolute() / stored.name
+    array = place.array(stored.name)
     lengths = tuple(chunks.get(dim, length) for dim, length in stored.shard.items())
-    token = tokenize(str(folder), metadata.version, _version(folder), lengths)
-    pixels: Any = StoredPixels(folder, stored, token)  # Dask's types ask for a whole array
+    token = tokenize(str(array), metadata.version, array.state(), lengths)
+    pixels: Any = StoredPixels(array, stored, token)  # Dask's types ask for a whole array
     lazy: da.Array = da.from_array(
         pixels,
         chunks=lengths,
@@ -96,24 +97,11 @@ def _lazy(
     return lazy
 
 
-def _version(folder: Path) -> tuple[int, int]:
-    """Return what changes with an array's values.
-
-    One look at its folder stands for all of its shards, of which there may be a hundred thousand:
-    `write_region` touches it.
-    """
-    try:
-        status = folder.stat()
-    except OSError as error:
-        raise StoreError(f"{folder} is gone: {error}; run the stage that makes it") from error
-    return status.st_ino, status.st_mtime_ns
-
-
 @dataclass(frozen=True)
 class StoredPixels:
     """An array of a store as Dask wants it: what is indexed is read."""
 
-    folder: Path
+    place: ArrayPlace
     stored: StoredArray
     token: str
     """Names the array and the version of its values."""
@@ -139,7 +127,7 @@ class StoredPixels:
     def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray[Any, Any]:
         """Read what integers, slices and at most one list select, one for each dimension."""
         parts = [_split(index, size) for index, size in zip(key, self.shape, strict=True)]
-        block = read_window(self.folder, self.stored.format, [window for window, _ in parts])
+        block = read_window(self.place, self.stored.format, [window for window, _ in parts])
         values: np.ndarray[Any, Any] = block[tuple(rest for _, rest in parts)]
         # A view of a few elements would keep the whole block in memory.
         return values if values.size == block.size else values.copy()

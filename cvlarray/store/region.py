@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +10,9 @@ import xarray as xr
 
 from cvlarray.errors import StoreError
 from cvlarray.names import TILE
-from cvlarray.store.atomic import FileBatch
+from cvlarray.store.location import StoreLocation, place_of
 from cvlarray.store.metadata import StoredArray, StoreMetadata, read_metadata
+from cvlarray.store.place import Changes, Place
 from cvlarray.store.shard import encode_shard
 
 Region = Mapping[str, slice]
@@ -21,7 +20,7 @@ Region = Mapping[str, slice]
 
 
 def write_region(
-    path: Path,
+    path: StoreLocation,
     dataset: xr.Dataset,
     *,
     y: slice,
@@ -62,33 +61,35 @@ def write_region(
     ValueError
         If a variable isn't in the store or has another shape.
     """
-    metadata = read_metadata(path)
+    place = place_of(path)
+    metadata = read_metadata(place)
     every = slice(None)
     given = {"y": y, "x": x, "time": every if time is None else time, TILE: tile or every}
-    targets = [_target(path, metadata, str(name)) for name in dataset.data_vars]
-    regions = [_region(path, target, given) for target in targets]
+    targets = [_target(place, metadata, str(name)) for name in dataset.data_vars]
+    regions = [_region(place, target, given) for target in targets]
     for target, region in zip(targets, regions, strict=True):
         _check_values(dataset[target.name].variable, target, region)
-        _check_coords(path, dataset, metadata, region)
-    try:
-        with FileBatch() as files:
-            return sum(
-                _write_variable(files, path, target, region, dataset[target.name].to_numpy())
-                for target, region in zip(targets, regions, strict=True)
-            )
-    finally:
-        for target in targets:
-            # Tells `open_raw` that values are other ones, even if only some have been replaced.
-            os.utime(path / target.name)
+        _check_coords(place, dataset, metadata, region)
+    with place.changing(_message(targets, given)) as changes:
+        return sum(
+            _write_variable(changes, target, region, dataset[target.name].to_numpy())
+            for target, region in zip(targets, regions, strict=True)
+        )
 
 
-def _target(path: Path, metadata: StoreMetadata, name: str) -> StoredArray:
+def _message(targets: Sequence[StoredArray], region: Region) -> str:
+    """Say what is written, for places that keep a history."""
+    bounds = (f"{dim} {part.start}:{part.stop}" for dim, part in region.items() if part.stop)
+    return f"{', '.join(target.name for target in targets)} at {', '.join(bounds)}"
+
+
+def _target(place: Place, metadata: StoreMetadata, name: str) -> StoredArray:
     if name not in metadata.arrays:
-        raise ValueError(f"{path} has no variable {name}; it has {', '.join(metadata.arrays)}")
+        raise ValueError(f"{place} has no variable {name}; it has {', '.join(metadata.arrays)}")
     return metadata.arrays[name]
 
 
-def _region(path: Path, target: StoredArray, given: Region) -> dict[str, slice]:
+def _region(place: Place, target: StoredArray, given: Region) -> dict[str, slice]:
     """Return the bounds along each dimension of a variable, if they enclose whole shards."""
     sizes = dict(zip(target.dims, target.shape, strict=True))
     region = {dim: _bounds(given.get(dim, slice(None)), size) for dim, size in sizes.items()}
@@ -98,7 +99,7 @@ def _region(path: Path, target: StoredArray, given: Region) -> dict[str, slice]:
         aligned = bounds.start % shard == 0 and (bounds.stop % shard == 0 or bounds.stop == size)
         if not (inside and aligned):
             raise StoreError(
-                f"cannot write {target.name} of {path} at {dim}={bounds.start}:{bounds.stop}: "
+                f"cannot write {target.name} of {place} at {dim}={bounds.start}:{bounds.stop}: "
                 f"shards are {shard} long in {dim} and are written whole; start at a multiple of "
                 f"{shard} and stop at one or at the end, {size}"
             )
@@ -127,7 +128,9 @@ def _check_values(variable: xr.Variable, target: StoredArray, region: Region) ->
         )
 
 
-def _check_coords(path: Path, dataset: xr.Dataset, metadata: StoreMetadata, region: Region) -> None:
+def _check_coords(
+    place: Place, dataset: xr.Dataset, metadata: StoreMetadata, region: Region
+) -> None:
     """Refuse values of another place or date: their shape alone doesn't tell."""
     for dim, bounds in region.items():
         if dim not in dataset.coords or dim not in metadata.coords:
@@ -136,7 +139,7 @@ def _check_coords(path: Path, dataset: xr.Dataset, metadata: StoreMetadata, regi
         given, expected = dataset[dim].to_numpy(), stored[bounds]
         if not _equal(given, expected, stored):
             raise StoreError(
-                f"cannot write to {path}: {dim} of the region is {expected[0]} to {expected[-1]}, "
+                f"cannot write to {place}: {dim} of the region is {expected[0]} to {expected[-1]}, "
                 f"of the values {given[0]} to {given[-1]}; give the region that the values cover"
             )
 
@@ -152,11 +155,7 @@ def _equal(
 
 
 def _write_variable(
-    files: FileBatch,
-    path: Path,
-    target: StoredArray,
-    region: Region,
-    values: np.ndarray[Any, Any],
+    changes: Changes, target: StoredArray, region: Region, values: np.ndarray[Any, Any]
 ) -> int:
     """Write each shard of a region. The region's own shards are counted from its start."""
     shard = target.format.shard
@@ -165,11 +164,11 @@ def _write_variable(
     written = 0
     for position in np.ndindex(*counts):
         window = tuple(slice(p * n, (p + 1) * n) for p, n in zip(position, shard, strict=True))
-        key = [str(p + start) for p, start in zip(position, starts, strict=True)]
-        file = path.joinpath(target.name, "c", *key)
+        place = [str(p + start) for p, start in zip(position, starts, strict=True)]
+        key = "/".join([target.name, "c", *place])
         if parts := encode_shard(values[window], target.format):
-            files.write(file, parts)
+            changes.write(key, parts)
             written += sum(map(len, parts))
         else:
-            files.remove(file)  # a shard of nothing but fill has none
+            changes.remove(key)  # a shard of nothing but fill has none
     return written

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cvlarray.errors import StoreError
+from cvlarray.store.place import ArrayPlace, ShardFile
 from cvlarray.store.shard import (
     DamagedShardError,
     ShardFormat,
-    ShardIndex,
     decode_chunk,
     decode_index,
 )
@@ -24,7 +22,7 @@ Window = tuple[slice, ...]
 
 
 def read_window(
-    folder: Path, shard_format: ShardFormat, window: Sequence[slice]
+    array: ArrayPlace, shard_format: ShardFormat, window: Sequence[slice]
 ) -> np.ndarray[Any, Any]:
     """Read a part of an array.
 
@@ -33,8 +31,8 @@ def read_window(
 
     Parameters
     ----------
-    folder
-        Folder of the array within its store.
+    array
+        Where the array lies.
     shard_format
         Shapes, dtype, fill value and compression of its shards.
     window
@@ -53,22 +51,27 @@ def read_window(
     out = np.empty(shape, shard_format.dtype)
     reader = _ShardReader(shard_format)
     for position, inside, target in _overlaps(window, shard_format.shard):
-        path = folder.joinpath("c", *map(str, position))
         try:
-            reader.read(path, inside, out[target])
+            with array.open_shard(position) as file:
+                reader.read(file, inside, out[target])
         except FileNotFoundError as error:
-            if not folder.is_dir():
-                raise StoreError(f"{folder} is gone; run the stage that makes it") from error
+            if not array.exists():
+                raise StoreError(f"{array} is gone; run the stage that makes it") from error
             out[target] = shard_format.fill_value
         except OSError as error:
-            raise StoreError(f"cannot read {path}: {error}; mend it and run again") from error
+            shard = _name(array, position)
+            raise StoreError(f"cannot read {shard}: {error}; mend it and run again") from error
         except DamagedShardError as error:
             raise StoreError(
-                f"{path} is damaged: {error}; check the disk, delete the file and the row of the "
-                "work unit that wrote it in the ledger, and run again (without its file but with "
-                "its row the unit counts as done and reads as fill)"
+                f"{_name(array, position)} is damaged: {error}; check the disk, delete the file "
+                "and the row of the work unit that wrote it in the ledger, and run again (without "
+                "its file but with its row the unit counts as done and reads as fill)"
             ) from error
     return out
+
+
+def _name(array: ArrayPlace, position: Sequence[int]) -> str:
+    return "/".join([str(array), "c", *map(str, position)])
 
 
 def _overlaps(
@@ -100,42 +103,24 @@ class _ShardReader:
 
     def __init__(self, shard_format: ShardFormat) -> None:
         self._format = shard_format
-        self._encoded = memoryview(bytearray())
         self._chunk = np.empty(shard_format.chunk, shard_format.stored_dtype)
 
-    def read(self, path: Path, window: Window, out: np.ndarray[Any, Any]) -> None:
+    def read(self, file: ShardFile, window: Window, out: np.ndarray[Any, Any]) -> None:
         """Read a part of a shard into `out`."""
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            index = self._index(descriptor)
-            for position, inside, target in _overlaps(window, self._format.chunk):
-                self._read_chunk(descriptor, index.span(position), inside, out[target])
-        finally:
-            os.close(descriptor)
+        index = decode_index(*file.footer(self._format.footer_size), self._format)
+        parts = [
+            (index.span(position), inside, target)
+            for position, inside, target in _overlaps(window, self._format.chunk)
+        ]
+        chunks = file.chunks([span for span, _, _ in parts if span is not None])
+        for span, inside, target in parts:
+            if span is None:
+                out[target] = self._format.fill_value
+            else:
+                self._decode(next(chunks), inside, out[target])
 
-    def _index(self, descriptor: int) -> ShardIndex:
-        size, footer_size = os.fstat(descriptor).st_size, self._format.footer_size
-        data_size = max(0, size - footer_size)
-        footer = os.pread(descriptor, footer_size, data_size)
-        return decode_index(footer, data_size, self._format)
-
-    def _read_chunk(
-        self,
-        descriptor: int,
-        span: tuple[int, int] | None,
-        window: Window,
-        out: np.ndarray[Any, Any],
-    ) -> None:
-        """Read a part of a chunk into `out`."""
-        if span is None:
-            out[...] = self._format.fill_value
-            return
-        offset, length = span
-        if length > len(self._encoded):
-            self._encoded = memoryview(bytearray(length))
-        encoded = self._encoded[:length]
-        if os.preadv(descriptor, [encoded], offset) != length:
-            raise DamagedShardError("it ended while it was read")
+    def _decode(self, encoded: memoryview, window: Window, out: np.ndarray[Any, Any]) -> None:
+        """Decode a part of a chunk into `out`."""
         whole = out.shape == self._chunk.shape and out.dtype == self._chunk.dtype
         if whole and out.flags.c_contiguous:
             decode_chunk(encoded, self._format, out)

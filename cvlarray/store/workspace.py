@@ -7,7 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cvlarray.store.bucket import Bucket
+from cvlarray.store.location import StoreLocation
 from cvlarray.store.lock import exclusive_lock
+from cvlarray.store.place import StoreKind
+from cvlarray.store.repository import Repository
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,10 @@ class Workspace:
 
     path: Path
     """The folder."""
+    store_url: str | None = None
+    """Prefix of a bucket in which the stores lie; None: in the folder."""
+    store_kind: StoreKind = StoreKind.ZARR
+    """What keeps the stores' shards."""
 
     @property
     def run_yaml(self) -> Path:
@@ -33,9 +41,9 @@ class Workspace:
         return self.path / "ledger.db"
 
     @property
-    def cube(self) -> Path:
+    def cube(self) -> StoreLocation:
         """Reflectance and quality bands (time, y, x), Zarr."""
-        return self.path / "cube.zarr"
+        return self._store("cube")
 
     @property
     def corrections(self) -> Path:
@@ -43,14 +51,14 @@ class Workspace:
         return self.path / "corrections"
 
     @property
-    def baseline(self) -> Path:
+    def baseline(self) -> StoreLocation:
         """Seasonal model of every pixel, Zarr."""
-        return self.path / "baseline.zarr"
+        return self._store("baseline")
 
     @property
-    def detections(self) -> Path:
+    def detections(self) -> StoreLocation:
         """Dates and strength of the change in every pixel, Zarr."""
-        return self.path / "detections.zarr"
+        return self._store("detections")
 
     @property
     def sightings(self) -> Path:
@@ -131,6 +139,12 @@ class Workspace:
     def lock_file(self) -> Path:
         """The file that a run holds locked; it says who."""
         return self.path / ".lock"
+
+    def _store(self, name: str) -> StoreLocation:
+        root = self.store_url or str(self.path)
+        if self.store_kind is StoreKind.ICECHUNK:
+            return Repository(f"{root}/{name}.icechunk")
+        return Bucket(f"{root}/{name}.zarr") if self.store_url else self.path / f"{name}.zarr"
 
     @contextmanager
     def lock(self) -> Iterator[None]:

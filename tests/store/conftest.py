@@ -15,6 +15,11 @@ from odc.geo.geobox import GeoBox
 
 from cvlarray import names
 from cvlarray.store import create_store
+from cvlarray.store.bucket import Bucket
+from cvlarray.store.place import Place
+from cvlarray.store.repository import Repository
+from tests.s3_server import s3 as s3  # noqa: PLC0414
+from tests.s3_server import s3_process as s3_process  # noqa: PLC0414
 
 CUBE_VARIABLES = (names.band("red", "red"), names.SCL, names.READ_STATUS)
 DATES = ("2020-01-03", "2020-01-08", "2020-02-02", "2020-02-07", "2020-03-01")
@@ -87,3 +92,14 @@ def pixel_reads(monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[Path, int]
         return found
 
     return count
+
+
+@pytest.fixture(params=["s3", "icechunk on s3", "icechunk in a folder"])
+def remote_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Return a place for a store, other than a folder of files."""
+    if request.param == "icechunk in a folder":
+        return Repository(str(tmp_path / "cube.icechunk"))
+    bucket = request.getfixturevalue("s3").new_bucket()
+    if request.param == "s3":
+        return Bucket(f"s3://{bucket}/forest/cube.zarr")
+    return Repository(f"s3://{bucket}/forest/cube.icechunk")

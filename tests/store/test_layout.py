@@ -20,7 +20,7 @@ from zarr.codecs import BloscCodec
 
 from cvlarray import names
 from cvlarray.errors import StoreError
-from cvlarray.store import create_store, layout, open_raw, write_region
+from cvlarray.store import atomic, create_store, open_raw, write_region
 
 from .conftest import DATES
 
@@ -120,7 +120,11 @@ def test_named_dimensions_are_labels(path: Path, geobox: GeoBox) -> None:
         shard_px=16,
         chunk_px=8,
         time_shard=1,
-        coords={"feature": ["ndvi", "red"], "coefficient": ["level", "trend", "cos1"]},
+        coords={
+            "feature": ["ndvi", "red"],
+            "coefficient": ["level", "trend", "cos1"],
+            "moment": ["one", "time"],
+        },
     )
     with xr.open_zarr(path) as baseline:
         assert baseline["coefficients"].sel(feature="ndvi", coefficient="cos1").shape == (27, 20)
@@ -244,23 +248,22 @@ def test_other_dates_are_refused_by_the_first_that_differs(
     assert _contents(path) == before
 
 
-@pytest.mark.parametrize("step", ["_resize_time", "sync_tree", "consolidate"])
+@pytest.mark.parametrize("n_replaced", [0, 1, 4, 7])
 def test_a_crash_while_dates_are_added_leaves_the_old_store(
-    path: Path, make_cube: Make, times: Any, monkeypatch: pytest.MonkeyPatch, step: str
+    path: Path, make_cube: Make, times: Any, monkeypatch: pytest.MonkeyPatch, n_replaced: int
 ) -> None:
     make_cube(path, times=times[:3])
     _fill(path)
-    calls = iter([None])
-    original = getattr(layout, step)
+    replace, left = Path.replace, [None] * n_replaced
 
-    def crash(*arguments: Any) -> None:
-        # The first array is resized, the second is not.
-        if step == "_resize_time" and next(calls, True) is None:
-            return original(*arguments)
-        raise KeyboardInterrupt
+    def crash(temporary: Path, target: Path) -> Path:
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        return replace(temporary, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(layout, step, crash)
+        patch.setattr(Path, "replace", crash)
         with pytest.raises(KeyboardInterrupt):
             make_cube(path, times=times)
     for cube in (xr.open_zarr(path), open_raw(path)):
@@ -279,7 +282,7 @@ def test_a_crash_while_it_is_made_leaves_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(layout, "consolidate", crash)
+        patch.setattr(atomic, "sync_tree", crash)
         with pytest.raises(KeyboardInterrupt):
             make_cube(path)
     assert list(path.parent.iterdir()) == []

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from cvlarray import names
 from cvlarray.errors import StoreError
 from cvlarray.store import open_raw, write_region
+from cvlarray.store.folder import ArrayFolder
 from cvlarray.store.metadata import read_metadata
 from cvlarray.store.raw import StoredPixels
 
@@ -139,7 +140,7 @@ def test_any_index_is_that_of_the_values(
 
 def test_a_task_can_be_given_any_index(path: Path, values: xr.Dataset) -> None:
     """Dask moves into it what slices come after."""
-    pixels = StoredPixels(path / "red", read_metadata(path).arrays["red"], "")
+    pixels = StoredPixels(ArrayFolder(path / "red"), read_metadata(path).arrays["red"], "")
     red = values["red"].to_numpy()
     for key in (
         (slice(None), slice(None), slice(None)),

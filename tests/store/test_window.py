@@ -20,6 +20,7 @@ from numcodecs.blosc import BITSHUFFLE, Blosc
 from zarr.codecs import BloscCodec
 
 from cvlarray.errors import StoreError
+from cvlarray.store.folder import ArrayFolder
 from cvlarray.store.shard import ShardFormat, encode_shard
 from cvlarray.store.window import read_window
 
@@ -94,7 +95,7 @@ def test_every_window_is_zarrs_bit_for_bit(
     array = drawn.array(folder)
     array[...] = drawn.values()
     expected = array[drawn.window]
-    found = read_window(folder, drawn.format, drawn.window)
+    found = read_window(ArrayFolder(folder), drawn.format, drawn.window)
     assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
     assert found.tobytes() == expected.tobytes()
 
@@ -122,11 +123,11 @@ def test_only_the_chunks_that_the_window_touches_are_read(
     folder: Path, values: np.ndarray[Any, Any], pixel_reads: Callable[[], dict[Path, int]]
 ) -> None:
     window = (slice(0, 1), slice(60, 70), slice(0, 17))
-    np.testing.assert_array_equal(read_window(folder, FORMAT, window), values[window])
+    np.testing.assert_array_equal(read_window(ArrayFolder(folder), FORMAT, window), values[window])
     # Rows 48-63 are the last of a shard, rows 64-79 the first of the next; columns 0-15 and 16-31.
     assert pixel_reads() == {folder / "c/0/0/0": 2, folder / "c/0/1/0": 2}
     window = (slice(0, 4), slice(0, 16), slice(0, 32))
-    np.testing.assert_array_equal(read_window(folder, FORMAT, window), values[window])
+    np.testing.assert_array_equal(read_window(ArrayFolder(folder), FORMAT, window), values[window])
     # Of the two chunks on the first dates one is fill, and so isn't in the file.
     assert pixel_reads() == {folder / "c/0/0/0": 1, folder / "c/1/0/0": 2}
 
@@ -135,7 +136,7 @@ def test_a_missing_shard_is_fill(folder: Path, values: np.ndarray[Any, Any]) -> 
     (folder / "c/0/1/0").unlink()
     shutil.rmtree(folder / "c/1")
     values[:2, 64:, :64] = values[2:] = FORMAT.fill_value
-    np.testing.assert_array_equal(read_window(folder, FORMAT, WHOLE), values)
+    np.testing.assert_array_equal(read_window(ArrayFolder(folder), FORMAT, WHOLE), values)
 
 
 def test_leftovers_of_killed_writers_are_not_read(
@@ -144,7 +145,7 @@ def test_leftovers_of_killed_writers_are_not_read(
     whole = (folder / "c/0/0/0").read_bytes()
     (folder / "c/0/0/.0.0123.partial").write_bytes(whole[: len(whole) // 2])
     (folder / "c/0/0/0.4567.partial").write_bytes(b"")
-    np.testing.assert_array_equal(read_window(folder, FORMAT, WHOLE), values)
+    np.testing.assert_array_equal(read_window(ArrayFolder(folder), FORMAT, WHOLE), values)
 
 
 def _flip(data: bytes, position: int) -> bytes:
@@ -178,13 +179,15 @@ def test_a_damaged_shard_is_named_with_the_damage_and_what_helps(
     shard = folder / "c/0/0/0"
     shard.write_bytes(damage(shard.read_bytes()))
     with pytest.raises(StoreError, match=f"{shard} is damaged: {reason}") as caught:
-        read_window(folder, FORMAT, WHOLE)
+        read_window(ArrayFolder(folder), FORMAT, WHOLE)
     message = str(caught.value)
     for advice in ("delete the file", "ledger", "run again"):
         assert advice in message
     assert "\n" not in message
     elsewhere = (slice(2, 4), *WHOLE[1:])
-    np.testing.assert_array_equal(read_window(folder, FORMAT, elsewhere), values[elsewhere])
+    np.testing.assert_array_equal(
+        read_window(ArrayFolder(folder), FORMAT, elsewhere), values[elsewhere]
+    )
 
 
 @given(data=st.data())
@@ -206,7 +209,7 @@ def test_no_damage_is_worse_than_an_error_and_no_truncation_is_less(
     (folder / "c/0/0/0").write_bytes(damaged[:n_bytes])
     found = None
     with suppress(StoreError):
-        found = read_window(folder, FORMAT, window)
+        found = read_window(ArrayFolder(folder), FORMAT, window)
     if n_bytes < len(whole):
         assert found is None
     elif damaged == whole:
@@ -220,13 +223,13 @@ def test_a_shard_that_cannot_be_read_is_named(folder: Path) -> None:
     shard.unlink()
     shard.mkdir()
     with pytest.raises(StoreError, match=f"cannot read {shard}: .*Is a directory"):
-        read_window(folder, FORMAT, WHOLE)
+        read_window(ArrayFolder(folder), FORMAT, WHOLE)
 
 
 def test_an_array_that_is_gone_is_not_taken_for_fill(folder: Path) -> None:
     shutil.rmtree(folder)
     with pytest.raises(StoreError, match=f"{folder} is gone"):
-        read_window(folder, FORMAT, WHOLE)
+        read_window(ArrayFolder(folder), FORMAT, WHOLE)
 
 
 def test_threads_read_side_by_side(folder: Path, values: np.ndarray[Any, Any]) -> None:
@@ -234,7 +237,9 @@ def test_threads_read_side_by_side(folder: Path, values: np.ndarray[Any, Any]) -
     edges = [np.sort(rng.integers(0, n + 1, (200, 2)), axis=1) for n in SHAPE]
     windows = [tuple(slice(*map(int, dim[i])) for dim in edges) for i in range(200)]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda window: read_window(folder, FORMAT, window), windows))
+        found = list(
+            pool.map(lambda window: read_window(ArrayFolder(folder), FORMAT, window), windows)
+        )
     for window, block in zip(windows, found, strict=True):
         np.testing.assert_array_equal(block, values[window])
 
@@ -255,7 +260,7 @@ def test_a_shard_replaced_meanwhile_is_of_one_moment(folder: Path) -> None:
     writer = threading.Thread(target=write)
     writer.start()
     window = tuple(map(slice, (0, 0, 0), SHARD))
-    seen = {read_window(folder, FORMAT, window).tobytes() for _ in range(100)}
+    seen = {read_window(ArrayFolder(folder), FORMAT, window).tobytes() for _ in range(100)}
     stop.set()
     writer.join()
     assert seen <= {block.tobytes() for block in blocks}
@@ -270,7 +275,7 @@ def test_it_reads_in_the_calling_thread_alone(
         pytest.fail(f"{thread} was started")
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    read_window(folder, FORMAT, WHOLE)
+    read_window(ArrayFolder(folder), FORMAT, WHOLE)
     # Blosc's own threads are none of Python's.
     assert _n_threads() == n_threads
 
