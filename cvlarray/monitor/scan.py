@@ -178,7 +178,8 @@ def measure(
 ) -> DateStatistics:
     """Return how far the forest as a whole is off on each date, which changes ``state``.
 
-    Each date is measured with the season as the dates before have left it.
+    Each date is measured with the season as the dates before have left it, on the forest that
+    stands: where a change has been confirmed, a pixel says nothing more of the date.
 
     Parameters
     ----------
@@ -198,7 +199,8 @@ def measure(
         scale = np.maximum(state.season.sigma, watch.floors[:, None])
         with np.errstate(invalid="ignore"):
             standardised = (watch.directions[:, None] * residual / scale).astype(np.float32)
-        of_date = median_and_spread(standardised[:, state.is_forest], min_count)
+        stands = state.is_forest & (state.alarm.confirmed == NEVER)
+        of_date = median_and_spread(standardised[:, stands], min_count)
         offset[:, position], spread[:, position] = of_date
         watch.take(state, residual, day, DateStatistics(*of_date))
     return DateStatistics(offset, spread)

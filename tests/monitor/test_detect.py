@@ -89,6 +89,21 @@ def test_hazy_date_raises_nothing(square):
     assert (alone["first_flagged"] == haze).mean() > 0.4
 
 
+def test_forest_that_is_gone_is_no_measure_of_a_date(square):
+    # Some is cut in spring and some in summer: then most of what was forest is gone.
+    loss = xr.DataArray(np.array([-3_000, 500], np.int16), {"feature": ["ndvi", "red"]}, "feature")
+    is_cut = [
+        (square["time"] >= pd.Timestamp(day)) & (square["x"] >= low) & (square["x"] < high)
+        for day, low, high in (("2019-03-01", 0, 17), ("2019-07-01", 17, 28))
+    ]
+    cut = square.where((square == NODATA_DN) | ~(is_cut[0] | is_cut[1]), square + loss)
+    cut = cut.astype(np.int16)
+    detections = detect(cut)
+    changed = (detections["confirmed"] >= 0).isel(y=slice(8, None))
+    assert changed[:, :28].mean() > 0.99
+    assert changed[:, 28:].mean() < 0.01
+
+
 def test_variables_are_those_declared(square):
     detections = detect(square)
     assert set(detections.data_vars) == {variable.name for variable in DETECTION_VARIABLES}
