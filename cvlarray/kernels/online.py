@@ -16,6 +16,7 @@ there moves the level at the history's end, and the trend within it hardly at al
 from __future__ import annotations
 
 import functools
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -161,7 +162,7 @@ def _apply(
     tables = _date_tables(day, axis, order)
     weight *= sign
     _add_moments(weight, tables.moments[:, 0], state.moments)
-    block = make_block(1, order)
+    block = _scratch.block(order)
     for number in range(n_features):
         _move(
             residual[number],
@@ -172,6 +173,22 @@ def _apply(
             tables._replace(prior_strength=strengths[number]),
             block,
         )
+
+
+class _Scratch(threading.local):
+    """Each thread's own: to allocate it for every date costs as much as to use it."""
+
+    def __init__(self) -> None:
+        self.blocks: dict[int, Block] = {}
+
+    def block(self, order: int) -> Block:
+        """Return the scratch for models of so many harmonics."""
+        if order not in self.blocks:
+            self.blocks[order] = make_block(1, order)
+        return self.blocks[order]
+
+
+_scratch = _Scratch()
 
 
 @functools.lru_cache(maxsize=4096)
