@@ -79,7 +79,7 @@ def fit_ols(
     mean square over ``n_valid`` less the number of coefficients (NaN without such freedom).
     """
     n_coefficients = len(coefficient_names(harmonic_order))
-    _check(series, np.asarray(days), n_coefficients, min_observations)
+    check_series(series, np.asarray(days), n_coefficients, min_observations)
     return _fit(series, make_tables(days, axis, harmonic_order), min_observations, _ols_series)
 
 
@@ -128,10 +128,10 @@ def fit_robust(
     """
     n_coefficients = len(coefficient_names(harmonic_order))
     if prior is None:
-        _check(series, np.asarray(days), n_coefficients, min_observations)
+        check_series(series, np.asarray(days), n_coefficients, min_observations)
         tables = make_tables(days, axis, harmonic_order)
         return _fit(series, tables, min_observations, _robust_series)
-    _check(series, np.asarray(days), 0, min_observations)
+    check_series(series, np.asarray(days), 0, min_observations)
     tables = make_tables(days, axis, harmonic_order, prior.mean, prior.strength)
     fit = _fit(series, tables, min_observations, _robust_series)
     return fit._replace(sigma=_pooled_sigma(fit, prior, n_coefficients, min_observations))
@@ -222,9 +222,10 @@ def _empty_fit(n_coefficients: int, n_pixels: int) -> HarmonicFit:
     )
 
 
-def _check(
+def check_series(
     series: NDArray[np.int16], days: NDArray[np.float64], n_coefficients: int, minimum: int
 ) -> None:
+    """Raise a TypeError or ValueError, as `fit_robust` says, unless these can be fitted."""
     if series.dtype != np.int16:
         raise TypeError(f"the fit takes int16 series (-32768 is missing), got {series.dtype}")
     if series.shape[:1] != days.shape:
@@ -258,7 +259,7 @@ def _ols_series(
         for p in range(BLOCK_PIXELS):
             freedom = np.float32(max(block.n_valid[p] - n, 1))
             block.sigma[p] = np.sqrt(block.squares[p] / freedom)
-        _store(block, first, min_observations, fit)
+        store(block, first, min_observations, fit)
 
 
 @jit
@@ -282,11 +283,11 @@ def _robust_series(
             solve(block, tables)
             subtract_change(block, tables, n_rows)
             estimate_sigma(block, n_rows)
-        _store(block, first, min_observations, fit)
+        store(block, first, min_observations, fit)
 
 
 @jit_inline
-def _store(
+def store(
     block: Block,
     first: int,
     min_observations: int,
