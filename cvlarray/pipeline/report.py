@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import partial
 from pathlib import Path
 
@@ -12,12 +13,15 @@ import xarray as xr
 
 import cvlarray
 from cvlarray.alerts import AlertSeries, ChipPair, alert_series, read_alerts
+from cvlarray.alerts.deliver import AlertVersion, Outbox, alert_versions
+from cvlarray.alerts.latency import Latency
 from cvlarray.alerts.window import alert_window
 from cvlarray.config import RunConfig
 from cvlarray.features import bands_of, feature_cube
 from cvlarray.names import QUALITY
 from cvlarray.pipeline.background import find_background
 from cvlarray.pipeline.context import RunContext
+from cvlarray.pipeline.latency import update_latencies
 from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.report import (
@@ -36,7 +40,8 @@ def report_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     config = context.config
     alerts = ledger.done(Stage.ALERTS)
     ingested = [row.input_hash for row in ledger.rows(Stage.INGEST)]
-    key = input_hash(cvlarray.__version__, config.report.model_dump(), alerts, ingested)
+    n_sent = len(_sent(context))
+    key = input_hash(cvlarray.__version__, config.report.model_dump(), alerts, ingested, n_sent)
     work = partial(make_report, context, ledger)
     return [WorkUnit(Stage.REPORT, "index", key, 0, work)]
 
@@ -68,12 +73,29 @@ def make_report(context: RunContext, ledger: Ledger) -> UnitOutcome:
             for row in ledger.rows(Stage.ALERTS)
             for one in row.detail.get("missing_layers", ())
         ],
+        latencies=_latencies(context, ledger, alerts),
         background=find_background(context, clear_share),
         region=config.region.to_geometry(),
         limits=Limits(cards=config.report.n_alerts_shown),
     )
     path = write_report(inputs, context.workspace.report_html)
     return UnitOutcome(n_bytes_written=path.stat().st_size)
+
+
+def _latencies(context: RunContext, ledger: Ledger, alerts: gpd.GeoDataFrame) -> list[Latency]:
+    """Return the steps of the alerts that are shown, and write down those of new ones."""
+    versions = map(AlertVersion, alerts["event_id"].astype(str), alert_versions(alerts))
+    known = update_latencies(context, ledger, alerts, sent=_sent(context))
+    return [known[version] for version in versions]
+
+
+def _sent(context: RunContext) -> dict[AlertVersion, dt.datetime]:
+    """Return when each alert version first reached a partner."""
+    path = context.workspace.outbox
+    if not path.exists():
+        return {}
+    with Outbox(path) as outbox:
+        return outbox.first_sent()
 
 
 def _shown(alerts: gpd.GeoDataFrame, n_shown: int) -> gpd.GeoDataFrame:

@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
 from cvlarray.alerts import AlertSeries, ChipPair
+from cvlarray.alerts.latency import Latency
 from cvlarray.store import StageSummary
 
 ALERT_COLUMNS = (
@@ -153,6 +154,8 @@ class ReportInputs:
     unread: Sequence[UnreadAsset] = ()
     missing_layers: Sequence[tuple[str, str]] = ()
     """Declared layers that could not be read, and why: without them nothing gets a priority."""
+    latencies: Sequence[Latency] = ()
+    """Of the alerts, in any order."""
     background: Background | None = None
     """None if no date was clear enough."""
     region: BaseGeometry | None = None

@@ -18,6 +18,7 @@ import jinja2
 import numpy as np
 
 from cvlarray.alerts import ChipPair
+from cvlarray.alerts.latency import Latency, latency_summary
 from cvlarray.report import figures, observability, palette, pictures, wording
 from cvlarray.report.alert_list import AlertEntry, date_legend, entries, ranked
 from cvlarray.report.inputs import ReportInputs
@@ -240,7 +241,18 @@ def _gap_map(seen: observability.Observability) -> GapMap:
 def _run_part(inputs: ReportInputs) -> dict[str, Any]:
     total = _total(inputs.stages) if inputs.stages else None
     config: Mapping[str, str] = inputs.config
-    return {"total": total, "config": list(config.items())}
+    return {"total": total, "config": list(config.items()), "spans": _spans(inputs.latencies)}
+
+
+def _spans(latencies: Sequence[Latency]) -> list[dict[str, Any]]:
+    """Return the rows of the table of latencies; none if nothing of it is known."""
+    table = latency_summary(latencies)
+    if not table["n"].any():
+        return []
+    return [
+        {"name": name, "n": n, "times": [None if np.isnan(m) else 60 * m for m in minutes]}
+        for name, n, *minutes in table.itertuples()
+    ]
 
 
 def _total(stages: Sequence[StageSummary]) -> StageSummary:

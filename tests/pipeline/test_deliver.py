@@ -254,3 +254,15 @@ def test_no_secret_is_written_anywhere(routed, tmp_path):
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > 50
     assert not any(line in path.read_bytes() for path in files)
+
+
+def test_the_report_is_made_anew_after_a_delivery(routed, tmp_path):
+    config = load_config(routed(tmp_path))
+    page = Workspace(config.workspace).report_html
+    before = page.read_text()
+    run(config)
+    assert page.read_text() == before
+    deliver_alerts(config, told=ignore, secrets=SECRETS)
+    run(config)
+    assert page.read_text() != before
+    assert "Nothing is said of latency" in page.read_text()  # images of 2021

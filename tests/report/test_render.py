@@ -12,6 +12,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from cvlarray.alerts import ChipPair
+from cvlarray.alerts.latency import Latency
 from cvlarray.errors import StoreError
 from cvlarray.report import (
     Background,
@@ -316,3 +317,25 @@ def test_background_must_fit_its_grid(make_inputs):
 def test_period_must_not_be_reversed():
     with pytest.raises(ValueError, match=r"got 2020-01-02\.\.2020-01-01"):
         Period(dt.date(2020, 1, 2), dt.date(2020, 1, 1))
+
+
+def after(*minutes):
+    """Return steps so many minutes after an acquisition."""
+    start = dt.datetime(2020, 6, 1, 15, tzinfo=dt.UTC)
+    return Latency(start, *(start + dt.timedelta(minutes=m) for m in minutes))
+
+
+def test_latencies_stand_beside_the_papers(make_inputs):
+    latencies = [after(180, 240, 250, 260, 262, 300), after(180, 240, 250, 260, 262, 320)]
+    page = Page(render_report(make_inputs(latencies=latencies)))
+    assert "processing 2 1 h 10 min 1 h 18 min 33 min 0 s" in page.said
+    assert "acquisition to alert 2 5 h 10 min 5 h 18 min 6 h 24 min" in page.said
+    assert "waiting 2 1 h 0 min 1 h 0 min –" in page.said
+
+
+def test_history_has_no_latency(make_inputs):
+    year = 365 * 24 * 60
+    page = Page(render_report(make_inputs(latencies=[after(180, *[year] * 5)])))
+    assert "Nothing is said of latency" in page.said
+    assert "acquisition to alert" not in page.said
+    assert "latency" not in Page(render_report(make_inputs())).said
