@@ -69,6 +69,20 @@ READ_STATUS = Variable(
 )
 NOT_COVERED, READ, UNREAD = np.uint8(0), np.uint8(1), np.uint8(2)
 
+SEEN = Variable(
+    "seen",
+    ("time", "y", "x"),
+    "uint8",
+    None,
+    {
+        "long_name": "whether the ground was seen, and changed",
+        "flag_values": [0, 1, 2, 3, 4],
+        "flag_meanings": "not_covered unread obscured clear changed",
+    },
+)
+SEEN_UNREAD, SEEN_OBSCURED = np.uint8(1), np.uint8(2)
+SEEN_CLEAR, SEEN_CHANGED = np.uint8(3), np.uint8(4)
+
 SCL = Variable(
     "scl",
     ("time", "y", "x"),

@@ -10,6 +10,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from cvlarray.alerts.candidates import Candidates, find_candidates, group_changes
+from cvlarray.alerts.days import dates_of
 from cvlarray.alerts.identity import event_id
 from cvlarray.alerts.shapes import geographic, label_polygons
 from cvlarray.names import NO_DATE
@@ -124,7 +125,8 @@ def _describe(candidates: Candidates, changes: KeyArray, geobox: GeoBox) -> pd.D
         n_pixels=("row", "size"),
     )
     dates = ["first_detected", "confirmed", *days]
-    alerts[dates] = alerts[dates].apply(pd.to_datetime, unit="D")
+    for name in dates:
+        alerts[name] = dates_of(alerts[name])
     anchors = pixels.sort_values("first_flagged", kind="stable").groupby("change").first()
     alerts["event_id"] = [
         event_id(geobox, row, col, np.datetime64(int(day), "D"))

@@ -10,12 +10,13 @@ import pandas as pd
 import cvlarray
 from cvlarray.alerts import UNASSIGNED, chip_files, render_gallery, write_alerts
 from cvlarray.alerts.events import EventRules, EventStore, read_events
+from cvlarray.alerts.observability import blindness
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.jurisdiction import layer_editions, place, write_changes
 from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.sightings import min_pixels, read_acquisitions
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
-from cvlarray.store import Ledger, input_hash, open_raw, replacing
+from cvlarray.store import Ledger, input_hash, open_raw, replacing, write_atomic
 from cvlarray.store.atomic import FileBatch
 
 
@@ -50,6 +51,10 @@ def make_alerts(context: RunContext) -> UnitOutcome:
     write_changes(workspace.alerts_parquet, placed.alerts, workspace.jurisdiction_changes)
     with replacing(workspace.deliveries) as temporary:
         placed.deliveries.to_parquet(temporary, index=False)
+    blind = blindness(
+        open_raw(workspace.detections), placed.snapshots, region=config.region.to_geometry()
+    )
+    write_atomic(workspace.blindness, blind.to_csv(index=False))
     write_alerts(placed.alerts, workspace.alerts_geojson, workspace.alerts_parquet)
     written = [path for path in workspace.alerts.rglob("*") if path.is_file()]
     return UnitOutcome(

@@ -46,6 +46,8 @@ class Placed(NamedTuple):
     deliveries: pd.DataFrame
     """A row is an alert for a partner; `cvlarray.alerts.route.DELIVERY_DTYPES`."""
     missing: tuple[MissingLayer, ...]
+    snapshots: tuple[Snapshot, ...]
+    """The layers that could be read."""
 
 
 def layer_editions(config: RunConfig) -> list[Any]:
@@ -72,7 +74,7 @@ def place(alerts: gpd.GeoDataFrame, config: RunConfig) -> Placed:
     """
     nobody = pd.DataFrame({name: [] for name in DELIVERY_DTYPES}).astype(DELIVERY_DTYPES)
     if not config.layers:
-        return Placed(alerts, nobody, ())
+        return Placed(alerts, nobody, (), ())
     snapshots, missing = _read(config.layers)
     database = config.enrichment.database
     backend = GeoPandasBackend() if database is None else PostgisBackend(database)
@@ -81,12 +83,12 @@ def place(alerts: gpd.GeoDataFrame, config: RunConfig) -> Placed:
     needs_review = routed.alerts["needs_review"] | alerts.get("needs_review", default=False)
     placed = routed.alerts.assign(needs_review=needs_review.astype("bool"))
     if not missing:
-        return Placed(placed, routed.deliveries, ())
+        return Placed(placed, routed.deliveries, (), tuple(snapshots))
     names = ", ".join(repr(one.layer) for one in missing)
     text = f"no priority: of the declared layers {names} could not be read"
     reasoning = pd.Series([{"text": text}] * len(placed), index=placed.index, dtype=object)
     undecided = placed.assign(priority=UNASSIGNED, queue="", rule="", reasoning=reasoning)
-    return Placed(undecided, nobody, tuple(missing))
+    return Placed(undecided, nobody, tuple(missing), tuple(snapshots))
 
 
 def write_changes(before: Path, after: gpd.GeoDataFrame, path: Path) -> int:

@@ -68,6 +68,7 @@ def make_report(context: RunContext, ledger: Ledger) -> UnitOutcome:
         series=_series(context, shown),
         stages=[summary[stage] for stage in Stage if stage in summary],
         unread=_unread(context, ledger),
+        blindness=pd.read_csv(context.workspace.blindness, dtype={"code": str}),
         missing_layers=[
             (one["layer"], one["reason"])
             for row in ledger.rows(Stage.ALERTS)

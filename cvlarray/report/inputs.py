@@ -115,6 +115,8 @@ class Limits:
     """Alerts drawn on the map."""
     unread: int = 50
     """Unread assets listed by name."""
+    jurisdictions: int = 40
+    """Jurisdictions listed with their days blind, the longest first."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,8 @@ class ReportInputs:
     stages: Sequence[StageSummary] = ()
     """In the order they ran."""
     unread: Sequence[UnreadAsset] = ()
+    blindness: pd.DataFrame | None = None
+    """`cvlarray.alerts.observability.BLINDNESS_DTYPES`; None without layers."""
     missing_layers: Sequence[tuple[str, str]] = ()
     """Declared layers that could not be read, and why: without them nothing gets a priority."""
     latencies: Sequence[Latency] = ()

@@ -159,6 +159,36 @@ def clear_by_month(clear_share: pd.DataFrame, months: Sequence[pd.Period]) -> li
     return [float(sums.get(month, 0.0)) for month in months]
 
 
+@dataclass(frozen=True)
+class BlindRow:
+    """How long a jurisdiction went unseen."""
+
+    layer: str
+    feature: str
+    area_m2: float
+    median: int
+    longest: int
+    never: float
+
+
+def blind_rows(blindness: pd.DataFrame | None, *, at_most: int) -> list[BlindRow]:
+    """Return the features that half of went unseen the longest."""
+    if blindness is None:
+        return []
+    longest = blindness.sort_values("median_blind_days", ascending=False, kind="stable")
+    return [
+        BlindRow(
+            layer=str(row["layer"]),
+            feature=" ".join(str(row[key]) for key in ("name", "code") if pd.notna(row[key])),
+            area_m2=float(row["area_km2"]) * 1e6,
+            median=int(row["median_blind_days"]),
+            longest=int(row["longest_blind_days"]),
+            never=float(row["never_seen_share"]),
+        )
+        for row in longest.head(at_most).to_dict("records")
+    ]
+
+
 def as_dates(values: pd.Series) -> list[dt.date]:
     """Return dates of any kind as `datetime.date`."""
     return [stamp.date() for stamp in pd.to_datetime(values)]

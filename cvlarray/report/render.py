@@ -214,6 +214,9 @@ def _observability_part(inputs: ReportInputs) -> dict[str, Any]:
         "share_figure": figures.share_figure(
             inputs.clear_share, list(unread_dates), inputs.monitoring
         ),
+        "blind_rows": observability.blind_rows(
+            inputs.blindness, at_most=inputs.limits.jurisdictions
+        ),
         "n_dates": _dates_inside(inputs),
         "n_unread_dates": len(unread_dates),
         "unread": sorted(inputs.unread, key=lambda asset: asset.date)[: inputs.limits.unread],

@@ -91,6 +91,11 @@ class Workspace:
         return self.alerts / "jurisdiction_changes.csv"
 
     @property
+    def blindness(self) -> Path:
+        """How long each jurisdiction went unseen, CSV."""
+        return self.alerts / "days_blind.csv"
+
+    @property
     def events(self) -> Path:
         """All versions of all events, a GeoPackage."""
         return self.alerts / "events.gpkg"

@@ -78,7 +78,12 @@ def test_a_clearing_in_a_park_is_urgent_and_says_why(prepared, tmp_path):
     assert properties["priority"] == "high"
     deliveries = pd.read_parquet(workspace.deliveries)
     assert deliveries[["partner", "queue"]].to_numpy().tolist() == [["rangers", "inbox"]]
+    blind = pd.read_csv(workspace.blindness)
+    assert blind["name"].tolist() == ["Manu"]
+    assert blind["area_km2"].tolist() == [pytest.approx(140 * 100 / 1e6)]
+    assert 12 <= blind["median_blind_days"][0] <= 60  # a scene every 12 days, a 7th all cloud
     page = workspace.report_html.read_text()
+    assert "Days blind by jurisdiction" in page
     assert "Parque Nacional Manu (PN03)" in page
     assert "high by rule" in page
 

@@ -10,6 +10,7 @@ from odc.geo.geobox import GeoBox
 from cvlarray.report import Period
 from cvlarray.report.observability import (
     RegionGap,
+    blind_rows,
     clear_by_month,
     grid_area_m2,
     measure,
@@ -114,3 +115,26 @@ def test_clear_by_month_adds_the_shares_up():
     months = [pd.Period("2019-03"), pd.Period("2019-04")]
     seen = shares(("2019-03-01", 0.5), (dt.date(2019, 3, 31), 0.75), ("2019-05-01", 1.0))
     assert clear_by_month(seen, months) == [1.25, 0.0]
+
+
+def test_the_jurisdictions_that_went_unseen_the_longest_come_first():
+    table = pd.DataFrame(
+        {
+            "layer": "parks",
+            "role": "strict_protection",
+            "code": ["PN01", None, "PN03"],
+            "name": ["A", "B", "C"],
+            "area_km2": [1.0, 2.0, 3.0],
+            "never_seen_share": [0.0, 0.5, 0.0],
+            "median_blind_days": [10, 200, 30],
+            "p90_blind_days": [20, 300, 40],
+            "longest_blind_days": [30, 365, 50],
+        }
+    )
+    rows = blind_rows(table, at_most=2)
+    assert [(row.feature, row.median, row.longest) for row in rows] == [
+        ("B", 200, 365),
+        ("C PN03", 30, 50),
+    ]
+    assert rows[0].area_m2 == 2e6
+    assert blind_rows(None, at_most=2) == []

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
+from cvlarray.alerts.days import dates_of
 from cvlarray.alerts.events.advance import Shown
 from cvlarray.alerts.events.observed import SENSORS
 from cvlarray.alerts.events.patches import places
@@ -133,7 +134,7 @@ def _medians_and_dates(pixels: Table, label: npt.NDArray[np.int64]) -> pd.DataFr
     table["confidence"] = table["confidence"].astype("float64").round(4)
     table["magnitude"] = table["magnitude"].astype("float64").round(3)
     for name in DATES:
-        table[name] = pd.to_datetime(table[name], unit="D")
+        table[name] = dates_of(table[name])
     return table
 
 
