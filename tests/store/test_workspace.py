@@ -66,9 +66,6 @@ def test_paths_are_those_other_programs_read(workspace: Workspace) -> None:
         "coverage": "coverage",
         "logs": "logs",
         "lock_file": ".lock",
-        "deliveries": "alerts/deliveries.parquet",
-        "events": "alerts/events.gpkg",
-        "jurisdiction_changes": "alerts/jurisdiction_changes.csv",
         "review": "review",
     }
     assert not workspace.path.exists()
