@@ -119,8 +119,14 @@ def false_alarms(curves: Sequence[Curve], threshold: float) -> float:
 
 
 def ratio(ours: Sequence[Curve], rival: Sequence[Curve], within: int = WITHIN) -> float:
-    """Return our false alarms over a rival's, both at the same share of detections in time."""
-    rates = [false_alarms(one, matching_threshold(one, within)) for one in (ours, rival)]
+    """Return our false alarms over a rival's, both at the same share of detections in time.
+
+    NaN where one of them never detects so many.
+    """
+    thresholds = [matching_threshold(one, within) for one in (ours, rival)]
+    if not np.isfinite(thresholds).all():
+        return np.nan
+    rates = [false_alarms(*one) for one in zip((ours, rival), thresholds, strict=True)]
     return rates[0] / rates[1] if rates[1] else np.inf
 
 
@@ -131,7 +137,7 @@ def interval(
     rng = np.random.default_rng(seed)
     draws = rng.integers(0, len(ours), (n_samples, len(ours)))
     ratios = [ratio([ours[i] for i in draw], [rival[i] for i in draw]) for draw in draws]
-    low, high = np.quantile(ratios, (0.05, 0.95))
+    low, high = np.nanquantile(ratios, (0.05, 0.95))
     return float(low), float(high)
 
 

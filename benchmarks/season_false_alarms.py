@@ -10,6 +10,7 @@ of thresholds from other blocks, those on which NDVI was chosen.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -99,10 +100,14 @@ def _in_words(rival: str, season: Season) -> str:
         low, high = interval(ours, theirs)
         words.append(
             f"{count} obs: {ratio(ours, theirs):.2f} ({low:.2f}-{high:.2f}), "
-            f"at once {ratio(ours, theirs, count):.2f}, {_elsewhere(rival, season, count)}; "
+            f"at once {_number(ratio(ours, theirs, count))}, {_elsewhere(rival, season, count)}; "
             f"a pixel-year {_rate(ours)} to {_rate(theirs)}"
         )
     return f"{season.value} season: {'; '.join(words)}"
+
+
+def _number(value: float) -> str:
+    return "never so many" if math.isnan(value) else f"{value:.2f}"
 
 
 def _rate(of_method: Sequence[Curve]) -> str:
