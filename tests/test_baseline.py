@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from cvlarray.baseline import (
     fit_baseline,
+    fit_baseline_jointly,
     is_forest,
     observation_coverage,
     observed_range,
@@ -16,6 +17,7 @@ from cvlarray.baseline import (
     stable_history,
 )
 from cvlarray.kernels.harmonics import fit_robust
+from cvlarray.kernels.joint import fit_joint
 from cvlarray.kernels.season import TimeAxis
 from cvlarray.names import BASELINE_VARIABLES, NODATA_DN
 
@@ -280,3 +282,16 @@ def test_range_error_and_coverage_tell_how_sure_a_season_is(features):
     typical = baseline["sigma"].isel(feature=0) * np.sqrt(6 / seen)
     ratio = (found.prediction_error.mean("time") / typical).isel(y=slice(1, None))
     assert 0.9 < float(ratio.median()) < 2.5
+
+
+def test_joint_baseline_is_the_joint_kernel_in_any_chunks(features, raise_if_dask_computes):
+    eager = fit_baseline_jointly(features)
+    with raise_if_dask_computes():
+        lazy = fit_baseline_jointly(features.chunk(y=4, x=5))
+    xr.testing.assert_identical(lazy.compute(scheduler="threads"), eager)
+    days = TIMES.to_numpy().astype("datetime64[D]").astype(int)
+    axis = TimeAxis.over(days[0], days[-1])
+    fit = fit_joint(features.to_numpy(), days, axis, min_observations=12)
+    np.testing.assert_array_equal(eager["coefficients"], fit.coefficients)
+    seen = (features != NODATA_DN).all("feature").sum("time")
+    assert (eager["n_valid"] == seen).all()

@@ -1,18 +1,17 @@
-"""Fit the seasonal model of each pixel and feature, and predict from it."""
+"""Fit the seasonal model of each pixel and feature."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Protocol
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from cvlarray.baseline.dates import days_of, history_axis
 from cvlarray.baseline.pixelwise import over_pixels, require_one_chunk
-from cvlarray.kernels import harmonics
+from cvlarray.kernels import harmonics, joint
 from cvlarray.kernels.online import state_of
 from cvlarray.kernels.season import TimeAxis, coefficient_names, moment_names
 from cvlarray.names import BASELINE_VARIABLES, COEFFICIENTS, MOMENTS, N_VALID, SIGMA
@@ -63,6 +62,58 @@ def fit_baseline(
     TypeError
         If ``features`` isn't int16.
     """
+    default_minimum = 2 * (2 + 2 * harmonic_order) if prior is None else 1
+    minimum = default_minimum if min_observations is None else min_observations
+    baseline = _fit(features, history, harmonic_order, partial(_separately, minimum=minimum), prior)
+    if prior is not None:
+        baseline["prior_strength"] = prior["prior_strength"].sel(feature=baseline["feature"])
+    return baseline
+
+
+def fit_baseline_jointly(
+    features: xr.DataArray,
+    *,
+    history: slice | None = None,
+    harmonic_order: int = 2,
+    min_observations: int | None = None,
+) -> xr.Dataset:
+    """Fit the seasonal models of all features with one weight an observation for all of them.
+
+    A cloud that stands out in one feature then counts in none; see
+    `cvlarray.kernels.joint.fit_joint`. Takes, returns and raises what `fit_baseline` does, except
+    that there is no prior and that what is missing in one feature is missing in all.
+    """
+    minimum = 2 * (2 + 2 * harmonic_order) if min_observations is None else min_observations
+    return _fit(features, history, harmonic_order, partial(_jointly, minimum=minimum), None)
+
+
+def time_axis(baseline: xr.Dataset) -> TimeAxis:
+    """Return the trend's time axis from a baseline's attrs."""
+    return TimeAxis(float(baseline.attrs["time_origin"]), float(baseline.attrs["time_span_days"]))
+
+
+class _Fitter(Protocol):
+    """Fits the features (feature, time, y, x) of a block."""
+
+    def __call__(
+        self,
+        features: NDArray[np.int16],
+        priors: NDArray[np.float32] | None,
+        days: NDArray[np.int64],
+        axis: TimeAxis,
+        harmonic_order: int,
+    ) -> harmonics.HarmonicFit:
+        """Return all features' fits, the feature as first axis."""
+
+
+def _fit(
+    features: xr.DataArray,
+    history: slice | None,
+    harmonic_order: int,
+    fitter: _Fitter,
+    prior: xr.Dataset | None,
+) -> xr.Dataset:
+    """Fit each block's features and give the results their names."""
     if features.dtype != np.int16:
         raise TypeError(f"fit_baseline takes int16 features (-32768 missing), got {features.dtype}")
     chosen = features if history is None else features.sel(time=history)
@@ -70,60 +121,54 @@ def fit_baseline(
     days = days_of(chosen)
     axis = history_axis(days, history)
     names = coefficient_names(harmonic_order)
-    default_minimum = 2 * len(names) if prior is None else 1
-    function = partial(
-        _fit_baseline,
-        days=days,
-        axis=axis,
-        harmonic_order=harmonic_order,
-        min_observations=default_minimum if min_observations is None else min_observations,
-    )
     n_features = chosen.sizes["feature"]
     packed = over_pixels(
-        function,
+        partial(_fit_baseline, fitter=fitter, days=days, axis=axis, harmonic_order=harmonic_order),
         chosen.transpose("feature", "time", "y", "x"),
         *([] if prior is None else [_prior_array(prior, chosen)]),
         dims=("packed", "y", "x"),
         sizes={"packed": n_features * (len(names) + 2) + len(moment_names(harmonic_order))},
         dtype=np.float32,
     )
-    baseline = _unpack(packed, chosen["feature"], names, axis)
-    if prior is not None:
-        baseline["prior_strength"] = prior["prior_strength"].sel(feature=baseline["feature"])
-    return baseline
+    return _unpack(packed, chosen["feature"], names, axis)
 
 
-def predict(baseline: xr.Dataset, times: Any) -> xr.DataArray:
-    """Return what the seasonal model expects on given dates.
+def _separately(
+    features: NDArray[np.int16],
+    priors: NDArray[np.float32] | None,
+    days: NDArray[np.int64],
+    axis: TimeAxis,
+    harmonic_order: int,
+    *,
+    minimum: int,
+) -> harmonics.HarmonicFit:
+    fits = [
+        harmonics.fit_robust(
+            series,
+            days,
+            axis,
+            harmonic_order=harmonic_order,
+            min_observations=minimum,
+            prior=None if priors is None else _split_prior(priors[number]),
+        )
+        for number, series in enumerate(features)
+    ]
+    return harmonics.HarmonicFit(*(np.stack(arrays) for arrays in zip(*fits, strict=True)))
 
-    Parameters
-    ----------
-    baseline
-        What `fit_baseline` returned.
-    times
-        Dates (anything `pandas.DatetimeIndex` takes), inside the history or not; beyond it the
-        trend is held.
 
-    Returns
-    -------
-    float32 (feature, time, y, x) in the features' units; NaN where there is no model.
-    """
-    index = pd.DatetimeIndex(times)
-    days = index.to_numpy().astype("datetime64[D]").astype(np.int64)
-    expected = over_pixels(
-        partial(_predict, days=days, axis=time_axis(baseline)),
-        baseline[COEFFICIENTS.name].transpose("feature", "coefficient", "y", "x"),
-        dims=("feature", "time", "y", "x"),
-        sizes={"time": len(index)},
-        dtype=np.float32,
+def _jointly(
+    features: NDArray[np.int16],
+    priors: NDArray[np.float32] | None,  # noqa: ARG001
+    days: NDArray[np.int64],
+    axis: TimeAxis,
+    harmonic_order: int,
+    *,
+    minimum: int,
+) -> harmonics.HarmonicFit:
+    fit = joint.fit_joint(
+        features, days, axis, harmonic_order=harmonic_order, min_observations=minimum
     )
-    attrs = {"long_name": "expected value", "units": SIGMA.attrs["units"]}
-    return expected.assign_coords(time=index).rename("expected").assign_attrs(attrs)
-
-
-def time_axis(baseline: xr.Dataset) -> TimeAxis:
-    """Return the trend's time axis from a baseline's attrs."""
-    return TimeAxis(float(baseline.attrs["time_origin"]), float(baseline.attrs["time_span_days"]))
+    return fit._replace(n_valid=np.broadcast_to(fit.n_valid, fit.sigma.shape))
 
 
 def _prior_array(prior: xr.Dataset, features: xr.DataArray) -> xr.DataArray:
@@ -142,25 +187,14 @@ def _fit_baseline(
     features: NDArray[np.int16],
     priors: NDArray[np.float32] | None = None,
     *,
+    fitter: _Fitter,
     days: NDArray[np.int64],
     axis: TimeAxis,
     harmonic_order: int,
-    min_observations: int,
 ) -> NDArray[np.float32]:
     """Return coefficients, sigma and n_valid of each feature, and the moments, along one axis."""
     n_features, n_dates, *shape = features.shape
-    fits = [
-        harmonics.fit_robust(
-            series,
-            days,
-            axis,
-            harmonic_order=harmonic_order,
-            min_observations=min_observations,
-            prior=None if priors is None else _split_prior(priors[number]),
-        )
-        for number, series in enumerate(features)
-    ]
-    coefficients, sigma, n_valid = (np.stack(arrays) for arrays in zip(*fits, strict=True))
+    coefficients, sigma, n_valid = fitter(features, priors, days, axis, harmonic_order)
     flat = features.reshape(n_features, n_dates, -1)
     n_pixels = flat.shape[2]
     state = state_of(
@@ -212,9 +246,3 @@ def _unpack(
     for variable in BASELINE_VARIABLES:
         baseline[variable.name].attrs.update(variable.attrs)
     return baseline
-
-
-def _predict(
-    coefficients: NDArray[np.float32], *, days: NDArray[np.int64], axis: TimeAxis
-) -> NDArray[np.float32]:
-    return np.stack([harmonics.predict(one, days, axis) for one in coefficients])
