@@ -21,6 +21,7 @@ __all__ = [
     "masking",
     "monitor",
     "normalize",
+    "radar",
     "report",
     "sensors",
     "simulate",

@@ -109,7 +109,10 @@ def test_core_dependencies_agree() -> None:
 
 @pytest.mark.parametrize(
     ("feature", "extras"),
-    [("test", ["cloud", "demo", "evidence", "postgis", "review", "stackstac"]), ("lint", [])],
+    [
+        ("test", ["cloud", "demo", "evidence", "postgis", "review", "sar", "stackstac"]),
+        ("lint", []),
+    ],
 )
 def test_feature_has_its_group_and_extras(feature: str, extras: list[str]) -> None:
     lines = [*PYPROJECT["dependency-groups"][feature]]
