@@ -198,7 +198,12 @@ def ground(geobox: GeoBox) -> BaseGeometry:
 
     A scene whose footprint doesn't meet it has no pixels on the grid.
     """
-    return read_footprint(mapping(outline(geobox))).buffer(FOOTPRINT_MARGIN_DEG)
+    return widened(outline(geobox))
+
+
+def widened(edge: BaseGeometry) -> BaseGeometry:
+    """Return an outline widened as `ground` is."""
+    return read_footprint(mapping(edge)).buffer(FOOTPRINT_MARGIN_DEG)
 
 
 def _rasterised(footprint: BaseGeometry, geobox: GeoBox) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 
 from cvlarray.config import RunConfig
 from cvlarray.cube import Day
-from cvlarray.grid import Tile, outline, region_geobox, tiles
+from cvlarray.grid import Tile, outlines, region_geobox, tiles
 from cvlarray.sensors import Scene
 from cvlarray.store import StoreKind, Workspace
 
@@ -52,7 +52,8 @@ class RunContext:
         region = self.config.region.to_geometry()
         shapely.prepare(region)
         every = tiles(self.geobox, self.config.grid.tile_px)
-        return [tile for tile in every if region.intersects(outline(tile.geobox))]
+        touched = shapely.intersects(region, outlines([tile.geobox for tile in every]))
+        return [tile for tile, is_touched in zip(every, touched, strict=True) if is_touched]
 
     @cached_property
     def dates(self) -> NDArray[np.datetime64]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
+import shapely
 import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from shapely.geometry.base import BaseGeometry
 
 from cvlarray.config import RunConfig
 from cvlarray.cube import (
@@ -25,8 +25,8 @@ from cvlarray.cube import (
     cube_variables,
     read_block,
 )
-from cvlarray.cube.block import ground
-from cvlarray.grid import Tile
+from cvlarray.cube.block import widened
+from cvlarray.grid import Tile, outlines
 from cvlarray.masking import QualityProvider, tile_coverage
 from cvlarray.names import (
     COVERAGE_VARIABLES,
@@ -158,16 +158,20 @@ def ingest_units(context: RunContext) -> list[WorkUnit]:
     bands = [variable.name for variable in ingest.variables]
     hashes = {scene.id: _scene_hash(scene, bands) for scene in context.scenes}
     units = []
-    for number, tile in enumerate(context.tiles):
-        tile_ground = ground(tile.geobox)
+    for number, (tile, over) in enumerate(zip(context.tiles, _days_over(context), strict=True)):
         for block in context.date_blocks():
-            days = tuple(_over(day, tile_ground) for day in block.days)
+            days = over[block.time]
             inputs = [(day.date, [hashes[scene.id] for scene in day.scenes]) for day in days]
             work = partial(ingest, tile, number, block.time, days)
             n_pixels = math.prod(tile.geobox.shape) * len(days)
             key = input_hash(common, tile.geobox, inputs)
             units.append(WorkUnit(Stage.INGEST, unit_key(tile, block), key, n_pixels, work))
     return units
+
+
+def count_ingest_units(context: RunContext) -> int:
+    """Return how many units `ingest_units` would return."""
+    return len(context.tiles) * sum(1 for _ in context.date_blocks())
 
 
 def unit_key(tile: Tile, block: DateBlock) -> str:
@@ -221,9 +225,17 @@ def _load_with_stackstac(
 LOADERS: dict[str, BlockLoader] = {"direct": read_block, "stackstac": _load_with_stackstac}
 
 
-def _over(day: Day, place: BaseGeometry) -> Day:
-    """Return the day with those of its scenes that may have pixels at the place."""
-    return Day(day.date, tuple(s for s in day.scenes if s.footprint.intersects(place)))
+def _days_over(context: RunContext) -> Iterator[tuple[Day, ...]]:
+    """Yield the days for each tile, with those of their scenes that may have pixels on it."""
+    footprints = shapely.STRtree([scene.footprint for scene in context.scenes])
+    stops = np.cumsum([len(day.scenes) for day in context.days])
+    for edge in outlines([tile.geobox for tile in context.tiles]):
+        touched = np.sort(footprints.query(widened(edge), predicate="intersects"))
+        parts = np.split(touched, np.searchsorted(touched, stops[:-1]))
+        yield tuple(
+            Day(day.date, tuple(context.scenes[index] for index in part))
+            for day, part in zip(context.days, parts, strict=True)
+        )
 
 
 def _scene_hash(scene: Scene, bands: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from cvlarray.kernels.season import coefficient_names, moment_names
 from cvlarray.names import DETECTION_VARIABLES, QUALITY
 from cvlarray.pipeline.context import RunContext, workspace_of
 from cvlarray.pipeline.execute import missing_units
-from cvlarray.pipeline.ingest import Ingest, ingest_units
+from cvlarray.pipeline.ingest import Ingest, count_ingest_units, ingest_units
 from cvlarray.pipeline.search import find_context
 from cvlarray.pipeline.source_bytes import source_bytes
 from cvlarray.pipeline.stored_bytes import stored_bytes
@@ -76,17 +76,23 @@ def make_plan(config: RunConfig) -> Plan:
         If the catalogue can't be read or holds nothing for the run.
     """
     context = find_context(config, workspace_of(config))
-    units = ingest_units(context)
     per_tile = dict.fromkeys((Stage.BASELINE, Stage.MONITOR), len(context.tiles))
     whole = dict.fromkeys((Stage.SEARCH, Stage.ALERTS, Stage.REPORT), 1)
     n_corrected = 2 * len(context.tiles) if config.normalize.enabled else 0
-    counts = {Stage.INGEST: len(units), Stage.NORMALIZE: n_corrected, **per_tile, **whole}
+    counts = {
+        Stage.INGEST: count_ingest_units(context),
+        Stage.NORMALIZE: n_corrected,
+        **per_tile,
+        **whole,
+    }
     done = dict.fromkeys(Stage, 0)
     if context.workspace.ledger.exists():
         with Ledger(context.workspace.ledger) as ledger:
             done = {stage: len(ledger.done(stage)) for stage in Stage}
-            n_missing = len(missing_units(units, ledger, Stage.INGEST))
-            done[Stage.INGEST] = len(units) - n_missing
+            if done[Stage.INGEST]:
+                units = ingest_units(context)
+                n_missing = len(missing_units(units, ledger, Stage.INGEST))
+                done[Stage.INGEST] = len(units) - n_missing
     return Plan(
         name=config.name,
         n_items=len(context.scenes),
@@ -106,7 +112,7 @@ def _peak_bytes(context: RunContext) -> float:
     """Return the base plus what the largest units hold that run at the same time."""
     largest = max(_ingest_bytes(context), _baseline_bytes(context), _monitor_bytes(context))
     does_all = isinstance(context.config.cluster, Threads)
-    n_units = min(_threads_of_a_worker(context.config), len(ingest_units(context)))
+    n_units = min(_threads_of_a_worker(context.config), count_ingest_units(context))
     return (PROCESS_BYTES if does_all else WORKER_BYTES) + n_units * largest
 
 

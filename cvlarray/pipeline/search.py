@@ -40,14 +40,15 @@ def search_catalog(config: RunConfig, workspace: Workspace) -> UnitOutcome:
     SearchError
         If nothing usable is found.
     """
-    items, reasons = usable_items(config)
+    found, reasons = usable_items(config)
+    items = [item for item, _ in found]
     save_items(items, workspace.items)
     detail = {"n_items": len(items), "n_rejected": len(reasons), "rejected": reasons[:N_REASONS]}
     return UnitOutcome(n_bytes_written=workspace.items.stat().st_size, detail=detail)
 
 
-def usable_items(config: RunConfig) -> tuple[list[pystac.Item], list[str]]:
-    """Return the items of the run that fit a sensor profile, and why the others don't.
+def usable_items(config: RunConfig) -> tuple[list[tuple[pystac.Item, Scene]], list[str]]:
+    """Return the items of the run that fit a sensor profile as scenes, and why the others don't.
 
     Raises
     ------
@@ -63,15 +64,15 @@ def usable_items(config: RunConfig) -> tuple[list[pystac.Item], list[str]]:
         max_cloud_cover=config.search.max_cloud_cover_percent,
         cql2_filter=config.search.cql2_filter,
     )
-    usable: list[pystac.Item] = []
+    usable: list[tuple[pystac.Item, Scene]] = []
     reasons = [f"{item.id} {item.reason}" for item in found.rejected]
     for item in found:
         try:
-            read_item(item)
+            scene = read_item(item)
         except ItemError as error:
             reasons.append(str(error))
         else:
-            usable.append(item)
+            usable.append((item, scene))
     if not usable:
         raise SearchError(f"none of the {len(found)} items found can be read: {reasons[0]}")
     return usable, reasons
@@ -90,8 +91,8 @@ def find_context(config: RunConfig, workspace: Workspace) -> RunContext:
         with Ledger(workspace.ledger) as ledger:
             if ledger.done(Stage.SEARCH).get(unit.key) == unit.input_hash:
                 return load_context(config, workspace)
-    items, _ = usable_items(config)
-    return context_of(config, workspace, [read_item(item) for item in items])
+    found, _ = usable_items(config)
+    return context_of(config, workspace, [scene for _, scene in found])
 
 
 def load_context(config: RunConfig, workspace: Workspace) -> RunContext:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+import shapely
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
-from cvlarray.grid import outline
+from cvlarray.grid import outlines
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.quality import bands_to_read, quality_provider
 from cvlarray.sensors import Asset, Scene
@@ -28,24 +32,26 @@ def source_bytes(context: RunContext) -> float:
 
     A file is read only where an earlier scene of the day leaves something to fill.
     """
+    bands = bands_to_read(context.config, quality_provider(context.config, context.scenes))
+    touched = _Touched([tile.geobox for tile in context.tiles])
     total = 0.0
     for day in context.days:
-        covered: BaseGeometry | None = None
-        for scene in day.scenes:
-            share = 1.0 if covered is None else _share_outside(scene.footprint, covered)
-            total += share * sum(_scene_bytes(scene, context))
-            covered = scene.footprint if covered is None else covered.union(scene.footprint)
+        for scene, share in zip(day.scenes, _shares_left(day.scenes), strict=True):
+            assets = [scene.assets[band] for band in bands if band in scene.assets]
+            total += share * sum(
+                touched.share(scene, asset) * file_bytes(asset) for asset in assets
+            )
     return total
 
 
-def _scene_bytes(scene: Scene, context: RunContext) -> Iterable[float]:
-    """Yield what is read of each band of a scene that is read whole."""
-    provider = quality_provider(context.config, context.scenes)
-    for band in bands_to_read(context.config, provider):
-        if band in scene.assets:
-            asset = scene.assets[band]
-            share = sum(_share_of(scene, asset, tile.geobox) for tile in context.tiles)
-            yield share * file_bytes(asset)
+def _shares_left(scenes: Sequence[Scene]) -> Iterator[float]:
+    """Yield the share of each scene that the scenes before it leave to be read."""
+    footprints = [scene.footprint for scene in scenes]
+    tree = shapely.STRtree(footprints)
+    for number, footprint in enumerate(footprints):
+        near = tree.query(footprint, predicate="intersects")
+        before = shapely.union_all([footprints[index] for index in near if index < number])
+        yield float(footprint.difference(before).area / footprint.area)
 
 
 def file_bytes(asset: Asset) -> float:
@@ -62,30 +68,40 @@ def file_bytes(asset: Asset) -> float:
     return math.prod(shape) * BYTES_PER_PIXEL.get(asset.dtype, 1.4)
 
 
-def _share_of(scene: Scene, asset: Asset, geobox: GeoBox) -> float:
-    """Return the share of a file's blocks that a tile touches."""
-    if asset.shape and asset.transform and scene.crs == str(geobox.crs):
-        return _share_of_blocks(asset.shape, asset.transform, geobox)
-    return float(scene.footprint.intersection(outline(geobox)).area / scene.footprint.area)
+class _Touched:
+    """Which part of a file the tiles of a run touch, all together."""
+
+    def __init__(self, geoboxes: Sequence[GeoBox]) -> None:
+        self._geoboxes = geoboxes
+        self._crs = {str(geobox.crs) for geobox in geoboxes}
+        self._bounds = np.array([geobox.boundingbox.bbox for geobox in geoboxes])
+        self._of_grid: dict[object, float] = {}
+
+    def share(self, scene: Scene, asset: Asset) -> float:
+        """Return the sum over the tiles of the share of a file's blocks that each touches."""
+        if not (asset.shape and asset.transform and {scene.crs} == self._crs):
+            return float(scene.footprint.intersection(self._region).area / scene.footprint.area)
+        grid = asset.shape, asset.transform  # of which files have few
+        if grid not in self._of_grid:
+            self._of_grid[grid] = self._share_of_blocks(*grid)
+        return self._of_grid[grid]
+
+    @cached_property
+    def _region(self) -> BaseGeometry:
+        return shapely.union_all(outlines(self._geoboxes))
+
+    def _share_of_blocks(self, shape: tuple[int, int], transform: tuple[float, ...]) -> float:
+        step_x, _, left, _, step_y, top = transform
+        west, south, east, north = self._bounds.T
+        along_x = _blocks((west - left) / step_x, (east - left) / step_x, shape[1])
+        along_y = _blocks((north - top) / step_y, (south - top) / step_y, shape[0])
+        n_blocks = math.prod(math.ceil(size / BLOCK_PX) for size in shape)
+        return float((along_x * along_y).sum() / n_blocks)
 
 
-@lru_cache(maxsize=100_000)
-def _share_of_blocks(shape: tuple[int, int], transform: tuple[float, ...], geobox: GeoBox) -> float:
-    """Return the share of the blocks of a file on the tile's own CRS; files share few grids."""
-    bounds = geobox.boundingbox
-    step_x, _, left, _, step_y, top = transform
-    x0, x1 = (bounds.left - left) / step_x, (bounds.right - left) / step_x
-    y0, y1 = (bounds.top - top) / step_y, (bounds.bottom - top) / step_y
-    rows, cols = shape
-    touched = _blocks(y0, y1, rows) * _blocks(x0, x1, cols)
-    return touched / (math.ceil(rows / BLOCK_PX) * math.ceil(cols / BLOCK_PX))
-
-
-def _blocks(start: float, stop: float, size: int) -> int:
-    """Return how many blocks an interval of a file's pixels touches."""
-    first, last = max(0, math.floor(start + 0.01)), min(size, math.ceil(stop - 0.01))
-    return 0 if last <= first else math.ceil(last / BLOCK_PX) - first // BLOCK_PX
-
-
-def _share_outside(footprint: BaseGeometry, covered: BaseGeometry) -> float:
-    return float(footprint.difference(covered).area / footprint.area)
+def _blocks(start: NDArray[Any], stop: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return how many blocks each interval of a file's pixels touches."""
+    first = np.maximum(0, np.floor(start + 0.01))
+    last = np.minimum(size, np.ceil(stop - 0.01))
+    n_blocks = np.ceil(last / BLOCK_PX) - first // BLOCK_PX
+    return np.where(last <= first, 0, n_blocks)

@@ -105,11 +105,6 @@ class Profile:
     is_georeferenced: bool = True
     """Whether the pixels lie on a map grid (Sentinel-1 GRD: only after terrain correction)."""
 
-    @property
-    def measured_bands(self) -> tuple[str, ...]:
-        """Names of the bands that hold a measurement; an Item needs at least one."""
-        return tuple(band.name for band in self.bands if band.quantity is not Quantity.CLASSES)
-
 
 def refuse(item: RawItem, reason: str) -> ItemError:
     """Return the error that names the Item and why it can't be used."""

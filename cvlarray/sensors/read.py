@@ -117,7 +117,9 @@ def _profile_of(item: RawItem) -> Profile:
     if not profiles:
         known = sorted({name for profile in PROFILES.values() for name in profile.collections})
         raise refuse(item, f"has no sensor profile; known collections: {', '.join(known)}")
-    best = max(profiles, key=lambda profile: len(_measured(item, profile)))
+    best = profiles[0]
+    if len(profiles) > 1:
+        best = max(profiles, key=lambda profile: len(_measured(item, profile)))
     if not _measured(item, best):
         wanted = " or ".join(", ".join(band.key for band in _needed(p)) for p in profiles)
         present = ", ".join(sorted(item["assets"])) or "none"
@@ -127,7 +129,7 @@ def _profile_of(item: RawItem) -> Profile:
 
 def _needed(profile: Profile) -> list[Band]:
     """Return the bands of which an Item must have at least one."""
-    return [band for band in profile.bands if band.name in profile.measured_bands]
+    return [band for band in profile.bands if band.quantity is not Quantity.CLASSES]
 
 
 def _measured(item: RawItem, profile: Profile) -> list[Band]:
