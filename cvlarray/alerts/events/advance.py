@@ -330,4 +330,6 @@ def _with(names: tuple[str, ...], more: set[str]) -> tuple[str, ...]:
 
 
 def _n_places(pixels: Table) -> int:
-    return int(np.unique(places(pixels)).size)
+    """Return the number of places of pixels that are ordered by place."""
+    numbers = places(pixels)
+    return int(np.count_nonzero(numbers[1:] != numbers[:-1])) + 1 if numbers.size else 0

@@ -94,7 +94,8 @@ CREATE TABLE event_head (
     version INTEGER NOT NULL,
     revision INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE VIEW event AS SELECT v.* FROM event_head h JOIN event_version v USING (fid);
+CREATE VIEW event AS SELECT v.* FROM event_head h JOIN event_version v
+    ON v.fid = h.fid AND v.event_id = h.event_id;
 
 CREATE TABLE patch (
     key INTEGER PRIMARY KEY,

@@ -98,6 +98,11 @@ class EventStore:
     ) -> None:
         self._tables.connection.close()
 
+    def __len__(self) -> int:
+        """Return the number of events, in whatever state."""
+        with explained(self.path):
+            return self._tables.n_events()
+
     def update(
         self,
         acquisitions: Iterable[Acquisition],

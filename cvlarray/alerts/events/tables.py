@@ -68,6 +68,10 @@ class Tables:
         values = (*key, revision, digest, packed)
         self._execute("INSERT INTO acquisition VALUES (NULL, ?, ?, ?, ?, ?)", values)
 
+    def n_events(self) -> int:
+        """Return how many events there are, in whatever state."""
+        return int(self._execute("SELECT count(*) FROM event_head").fetchone()[0])
+
     def head(self, event_id: str) -> Row:
         """Return the last version of an event."""
         query = f"SELECT {COLUMNS} FROM event v WHERE event_id = ?"  # noqa: S608
