@@ -55,8 +55,12 @@ def days_of_updates(n_stored: int, n_updated: int) -> list[Acquisition]:
     chosen = np.random.default_rng(0).permutation(n_stored)[: 3 * n_updated // 4]
     new = n_stored + np.arange(n_updated - chosen.size)
     parts = [
-        squares(np.sort(chosen[: n_updated // 2]), across, days[-1], **values | {"status": CONFIRMED}),
-        squares(np.sort(chosen[n_updated // 2 :]), across, days[-1], **values | {"confidence": 0.8}),
+        squares(
+            np.sort(chosen[: n_updated // 2]), across, days[-1], **values | {"status": CONFIRMED}
+        ),
+        squares(
+            np.sort(chosen[n_updated // 2 :]), across, days[-1], **values | {"confidence": 0.8}
+        ),
         squares(new, across, days[-1], **values),
     ]
     update = np.concatenate([part.pixels for part in parts])
@@ -76,7 +80,5 @@ def daily_update(n_stored: int = N_STORED, n_updated: int = N_UPDATED) -> Measur
             wall_s = wall_seconds(partial(store.update, [*known, new]))
             n_events = len(store)
         megabytes = path.stat().st_size / 1e6
-    note = (
-        f"{n_updated:,} of {n_events:,} events; made in {built_s:.0f} s, {megabytes:,.0f} MB on disk"
-    )
+    note = f"{n_updated:,} of {n_events:,} events, made in {built_s:.0f} s, {megabytes:,.0f} MB"
     return Measurement(wall_s, "s", note=note)
