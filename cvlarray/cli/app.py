@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 import sys
@@ -17,6 +18,7 @@ from cvlarray.alerts.route import PackageFormat
 from cvlarray.cli.deliver import DELIVER_HELP, deliver_command, package_command
 from cvlarray.cli.display import run_display
 from cvlarray.cli.review import invite, labels, review
+from cvlarray.cli.stats import stats_command
 from cvlarray.cli.tables import coverage_table, plan_table, status_table
 from cvlarray.cli.verify import HELP as VERIFY_HELP
 from cvlarray.cli.verify import verify
@@ -210,6 +212,21 @@ def package(
     """Write the package of one alert."""
     settings = read_config(config, workspace, None)
     package_command(settings, event_id, folder, form=form, is_zipped=as_zip)
+
+
+@app.command()
+def stats(
+    config: ConfigPath,
+    start: Annotated[dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="YYYY-MM-DD.")],
+    end: Annotated[dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="YYYY-MM-DD.")],
+    as_json: AsJson = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Show a period's alerts by priority and class, their latency, and what partners said."""
+    if end < start:
+        raise typer.BadParameter("--to must not lie before --from")
+    settings = read_config(config, workspace, None)
+    stats_command(settings, start.date(), end.date(), as_json=as_json)
 
 
 app.command()(simulate)

@@ -99,7 +99,10 @@ class DossierMaker:
                 "items.json": json_bytes([self._items[scene.id].to_dict() for scene in scenes]),
                 **{f"{moment}.tif": _geotiff(place, window) for moment, place in places.items()},
             },
-            references=(*map(_scene_reference, scenes), *_layer_references(told)),
+            references=(
+                *(_scene_reference(scene, self._items[scene.id]) for scene in scenes),
+                *_layer_references(told),
+            ),
             latency={step: at for step, at in latency.texts().items() if step != "delivered"},
             verification_url=url.format(**version._asdict()) if url else None,
         )
@@ -201,9 +204,22 @@ def _geotiff(place: xr.Dataset, window: AlertWindow) -> bytes:
         return bytes(memory.read())
 
 
-def _scene_reference(scene: Scene) -> Reference:
-    hrefs = {f"href_{band}": asset.href for band, asset in sorted(scene.assets.items())}
-    return Reference("scene", scene.id, None, {"datetime": scene.datetime.isoformat(), **hrefs})
+def _scene_reference(scene: Scene, item: pystac.Item) -> Reference:
+    """Return where a scene's files lie, with the checksums that its catalogue gives of them.
+
+    Of files that are read in part nobody has the SHA-256; what was read of them is in the package.
+    """
+    checksums = {
+        asset.href: asset.extra_fields["file:checksum"]
+        for asset in item.assets.values()
+        if "file:checksum" in asset.extra_fields
+    }
+    files = {}
+    for band, asset in sorted(scene.assets.items()):
+        files[f"href_{band}"] = asset.href
+        if asset.href in checksums:
+            files[f"checksum_{band}"] = str(checksums[asset.href])
+    return Reference("scene", scene.id, None, {"datetime": scene.datetime.isoformat(), **files})
 
 
 def _layer_references(told: Mapping[str, object]) -> list[Reference]:

@@ -21,7 +21,7 @@ from cvlarray.pipeline.units import Stage
 from cvlarray.sensors import Scene
 from cvlarray.store import Ledger, replacing
 
-__all__ = ["published_at", "update_latencies"]
+__all__ = ["published_at", "read_latencies", "update_latencies"]
 
 
 def update_latencies(
@@ -52,7 +52,7 @@ def update_latencies(
     The steps of every version of every alert that was ever written down.
     """
     path = context.workspace.latency_parquet
-    known = _read(path)
+    known = read_latencies(path)
     versions = map(AlertVersion, alerts["event_id"].astype(str), alert_versions(alerts))
     new = [(n, version) for n, version in enumerate(versions) if version not in known]
     if new:
@@ -67,7 +67,8 @@ def update_latencies(
     return told
 
 
-def _read(path: Path) -> dict[AlertVersion, Latency]:
+def read_latencies(path: Path) -> dict[AlertVersion, Latency]:
+    """Return the steps that were written down; none if nothing was yet."""
     if not path.exists():
         return {}
     table = pd.read_parquet(path)

@@ -28,7 +28,7 @@ def test_help_names_every_command(cvlarray):
     listed = cvlarray("--help").stdout
     for name in (
         "run", "plan", "status", "search", "ingest", "baseline", "monitor", "alerts", "report",
-        "demo", "schema", "coverage", "deliver", "package", "verify",
+        "demo", "schema", "coverage", "deliver", "package", "verify", "stats",
     ):  # fmt: skip
         assert name in listed
 

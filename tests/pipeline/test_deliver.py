@@ -22,11 +22,15 @@ from typer.testing import CliRunner
 from cvlarray.alerts import read_alerts
 from cvlarray.alerts.deliver import Outbox, Secrets
 from cvlarray.alerts.evidence import verify_package
+from cvlarray.alerts.feedback import Decision, Reason
 from cvlarray.alerts.route import PackageFormat
 from cvlarray.cli.app import app
 from cvlarray.config import RunConfig, load_config
 from cvlarray.errors import DeliveryError
 from cvlarray.pipeline.deliver import deliver_alerts, make_package
+from cvlarray.review.database import ReviewDatabase
+from cvlarray.review.listing import list_alerts
+from cvlarray.review.verdicts import Judgement, give_verdict
 from cvlarray.store import Workspace
 from tests.pipeline.forest import CLEARED, CLEARED_ON, GEOBOX, run_settings
 from tests.pipeline.runs import run
@@ -137,7 +141,7 @@ def test_what_evidence_holds(routed, tmp_path):
     assert told["jurisdiction"][0]["code"] == "PN03"
     assert [layer["name"] for layer in told["layers"]] == ["parks"]
     latency = {step: at and dt.datetime.fromisoformat(at) for step, at in told["latency"].items()}
-    assert latency["acquired"].date().isoformat() == told["confirmed"]
+    assert latency["acquired"].date().isoformat() == told["acquisition"]
     assert latency["acquired"] < latency["read"] <= latency["inferred"] <= latency["enriched"]
     manifest = json.loads((folder / "manifest.json").read_text())
     roles = {entry["path"]: entry["role"] for entry in manifest["files"]}
@@ -266,3 +270,33 @@ def test_the_report_is_made_anew_after_a_delivery(routed, tmp_path):
     run(config)
     assert page.read_text() != before
     assert "Nothing is said of latency" in page.read_text()  # images of 2021
+
+
+def test_the_statistics_of_a_period(routed, tmp_path):
+    path = routed(tmp_path)
+    config = load_config(path)
+    deliver_alerts(config, told=ignore, secrets=SECRETS)
+    workspace = Workspace(config.workspace)
+    (alert,) = read_alerts(workspace.alerts_parquet).to_dict("records")
+    database = ReviewDatabase(workspace.review / "review.db")
+    list_alerts(database, read_alerts(workspace.alerts_parquet), ())
+    dismissed = Judgement(
+        alert["event_id"], "", "ana", Decision.DISMISSED, "click-1", Reason.CLOUD_HAZE
+    )
+    give_verdict(database, dismissed)
+
+    arguments = ["stats", str(path), "--from", "2021-06-01", "--to", "2021-12-31"]
+    found = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
+    assert found["n_alerts"] == 1
+    assert found["by_priority"] == {"high": {"n": 1, "share": 1.0}}
+    assert found["feedback"]["reasons"]["cloud_haze"] == 1
+    assert found["feedback"]["precision"] == 0
+    assert found["monitored_km2"] == pytest.approx(0.62**2, rel=0.02)
+    assert found["latency"]["processing"]["n"] == 0  # images of 2021 are history
+    shown = CliRunner().invoke(app, arguments)
+    assert shown.exit_code == 0
+    assert "cloud haze" in shown.stdout
+    empty = CliRunner().invoke(
+        app, ["stats", str(path), "--from", "2020-01-01", "--to", "2020-01-02"]
+    )
+    assert "0 alerts" in empty.stdout

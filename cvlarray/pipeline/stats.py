@@ -1,0 +1,79 @@
+"""The tables of a period from a run's alerts, its reviewers' verdicts and its outbox."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import geopandas as gpd
+import pandas as pd
+
+from cvlarray.alerts import read_alerts
+from cvlarray.alerts.deliver import AlertVersion, alert_versions
+from cvlarray.alerts.feedback import VERDICT_DTYPES
+from cvlarray.alerts.latency import Latency
+from cvlarray.alerts.statistics import Operations, operations
+from cvlarray.config import RunConfig
+from cvlarray.errors import StoreError
+from cvlarray.pipeline.latency import read_latencies
+from cvlarray.store import Workspace
+from cvlarray.vectorize import area_m2
+
+__all__ = ["run_statistics"]
+
+M2_PER_KM2 = 1e6
+
+
+def run_statistics(config: RunConfig, *, start: dt.date, end: dt.date) -> Operations:
+    """Return what a run did in a period: alerts confirmed in it, their latency and verdicts.
+
+    Raises
+    ------
+    StoreError
+        If the run has made no alerts yet, or its log of verdicts was tampered with.
+    ValueError
+        If the period ends before it starts.
+    """
+    workspace = Workspace(config.workspace)
+    if not workspace.alerts_parquet.exists():
+        raise StoreError(f"{workspace.path} has no alerts yet; make them with `cvlarray run`")
+    alerts = read_alerts(workspace.alerts_parquet)
+    region = gpd.GeoSeries([config.region.to_geometry()], crs="EPSG:4326")
+    return operations(
+        alerts,
+        _verdicts(workspace),
+        _latencies(workspace, alerts),
+        start=start,
+        end=end,
+        monitored_km2=float(area_m2(region)[0]) / M2_PER_KM2,
+    )
+
+
+def _latencies(workspace: Workspace, alerts: gpd.GeoDataFrame) -> dict[str, Latency]:
+    """Return the steps of each alert's first version that was delivered, or else of this one."""
+    known = read_latencies(workspace.latency_parquet)
+    delivered: dict[str, Latency] = {}
+    for version, latency in sorted(known.items(), key=lambda pair: pair[1].delivered or _NEVER):
+        if latency.delivered is not None:
+            delivered.setdefault(version.event_id, latency)
+    versions = map(AlertVersion, alerts["event_id"].astype(str), alert_versions(alerts))
+    current = {version.event_id: known[version] for version in versions if version in known}
+    return current | delivered
+
+
+_NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
+
+
+def _verdicts(workspace: Workspace) -> pd.DataFrame:
+    """Return the reviewers' verdicts, none if the page was never served."""
+    path = workspace.review / "review.db"
+    if not path.exists():
+        return pd.DataFrame({name: [] for name in VERDICT_DTYPES}).astype(VERDICT_DTYPES)
+    from cvlarray.review import (  # noqa: PLC0415 (an extra)
+        ReviewDatabase,
+        check_log,
+        read_verdicts,
+    )
+
+    database = ReviewDatabase(path)
+    check_log(database)
+    return read_verdicts(database)
