@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,22 +36,22 @@ def _program(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join(folders)) or shutil.which(name)
 
 
-def _has_postgis() -> bool:
-    return any(Path("/usr/share/postgresql").glob("*/extension/postgis.control"))
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def postgis_server(
-    require_component: Callable[[str, object, str], None],
-) -> Iterator[PostgisServer]:
+def has_postgis() -> bool:
+    """Return whether a server can be started here."""
+    is_there = any(Path("/usr/share/postgresql").glob("*/extension/postgis.control"))
+    return bool(_program("initdb") and _program("pg_ctl") and is_there)
+
+
+@contextmanager
+def running_server() -> Iterator[PostgisServer]:
+    """Start a server that is gone again when the block ends."""
     initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
-    require_component("PostgreSQL with PostGIS", initdb and pg_ctl and _has_postgis(), INSTALL)
     # PostgreSQL doesn't run as root, and its socket's path must be short.
     prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     folder = Path(tempfile.mkdtemp(prefix="pg"))
@@ -80,10 +81,19 @@ def postgis_server(
 
 
 @pytest.fixture(scope="session")
+def postgis_server(
+    require_component: Callable[[str, object, str], None],
+) -> Iterator[PostgisServer]:
+    require_component("PostgreSQL with PostGIS", has_postgis(), INSTALL)
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def postgis_template(postgis_server: PostgisServer) -> str:
     """Return the name of a database with PostGIS, to copy: the extension takes a second."""
     psycopg = pytest.importorskip("psycopg")
-    _create(postgis_server, "with_postgis", "template1")
+    create_database(postgis_server, "with_postgis", "template1")
     with psycopg.connect(postgis_server.database("with_postgis"), autocommit=True) as connection:
         connection.execute("CREATE EXTENSION postgis")
     return "with_postgis"
@@ -92,21 +102,22 @@ def postgis_template(postgis_server: PostgisServer) -> str:
 @pytest.fixture
 def postgis_database(postgis_server: PostgisServer, postgis_template: str) -> str:
     """Return the libpq string of a database of the test's own, with PostGIS and nothing else."""
-    return _create(postgis_server, _new_name(), postgis_template)
+    return create_database(postgis_server, _new_name(), postgis_template)
 
 
 @pytest.fixture
 def bare_database(postgis_server: PostgisServer) -> str:
     """Return the libpq string of a database of the test's own, without PostGIS."""
     pytest.importorskip("psycopg")
-    return _create(postgis_server, _new_name(), "template1")
+    return create_database(postgis_server, _new_name(), "template1")
 
 
 def _new_name() -> str:
     return f"test_{next(_numbers)}"
 
 
-def _create(server: PostgisServer, name: str, template: str) -> str:
+def create_database(server: PostgisServer, name: str, template: str) -> str:
+    """Return the libpq string of a new database."""
     import psycopg  # noqa: PLC0415 - an extra
 
     with psycopg.connect(server.database("postgres"), autocommit=True) as connection:
