@@ -110,7 +110,7 @@ def test_core_dependencies_agree() -> None:
 @pytest.mark.parametrize(
     ("feature", "extras"),
     [
-        ("test", ["cloud", "demo", "evidence", "postgis", "review", "sar", "stackstac"]),
+        ("test", ["cloud", "demo", "evidence", "postgis", "review", "sar", "stackstac", "ukis"]),
         ("lint", []),
     ],
 )

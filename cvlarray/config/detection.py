@@ -27,11 +27,12 @@ FeatureName = Annotated[str, OneOf(FEATURES)]
 class MaskingConfig(Section):
     """Which observations count as clear."""
 
-    provider: Literal["native", "fmask", "both"] = Field(
+    provider: Literal["native", "fmask", "both", "ukis"] = Field(
         default="native",
-        description="Whose mask: native (the sensor's own: SCL, QA_PIXEL, UDM2), fmask (from those "
+        description="Whose mask: native (the sensor's own: SCL, QA_PIXEL, UDM2); fmask, from those "
         "of the bands blue, green, red, nir or nir08, swir16 and swir22 that the cube has, tile by "
-        "tile), or both (what either says).",
+        "tile; both, what either says; or ukis, a network (an extra) that reads the first four in "
+        "any case, and swir16 and swir22 if the cube has them.",
     )
     obscuring: tuple[FlagName, ...] = Field(
         default=tuple(name for name in FLAG_NAMES if QualityFlag[name.upper()] in OBSCURING),

@@ -121,7 +121,7 @@ class RunConfig(Section):
         if self.normalize.enabled and absent:
             expected = f"{', '.join(absent)} too, for normalize"
             raise problem("cube.bands", expected, list(bands))
-        if self.masking.provider != "native" and not {"blue", "green", "red"} & set(bands):
+        if self.masking.provider in {"fmask", "both"} and not {"blue", "green", "red"} & set(bands):
             expected = f"blue, green or red too, for masking.provider = {self.masking.provider}"
             raise problem("cube.bands", expected, list(bands))
 

@@ -18,6 +18,7 @@ from cvlarray.masking.native import EitherQuality, native_quality
 from cvlarray.masking.planet import UDM2_BANDS, Udm2Quality
 from cvlarray.masking.scl import CLEAR_SCL_CLASSES, SclQuality, is_clear
 from cvlarray.masking.shape import drop_specks, grow_flags
+from cvlarray.masking.ukis import UkisQuality
 
 __all__ = [
     "CLEAR_SCL_CLASSES",
@@ -30,6 +31,7 @@ __all__ = [
     "QualityProvider",
     "SclQuality",
     "Udm2Quality",
+    "UkisQuality",
     "coverage_by_month",
     "coverage_by_ten_days",
     "drop_specks",

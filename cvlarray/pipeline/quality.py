@@ -14,6 +14,7 @@ from cvlarray.masking import (
     EitherQuality,
     FmaskQuality,
     QualityProvider,
+    UkisQuality,
     drop_specks,
     grow_flags,
     is_clear_of,
@@ -36,6 +37,8 @@ def quality_provider(config: RunConfig, scenes: Sequence[Scene]) -> QualityProvi
     """
     if config.masking.provider == "fmask":
         return _fmask(config.cube.bands)
+    if config.masking.provider == "ukis":
+        return _ukis(config.cube.bands)
     in_all = set.intersection(*(set(scene.assets) for scene in scenes))
     try:
         native = native_quality(scenes[0].family, in_all)
@@ -81,6 +84,12 @@ def clear_mask(cube: xr.Dataset, config: RunConfig) -> xr.DataArray:
 def _fmask(bands: Sequence[str]) -> FmaskQuality:
     unwanted = "nir08" if "nir" in bands else ""
     return FmaskQuality(tuple(name for name in FMASK_BANDS if name in bands and name != unwanted))
+
+
+def _ukis(bands: Sequence[str]) -> UkisQuality:
+    nir = "nir" if "nir" in bands else "nir08"
+    infrared = ("swir16", "swir22") if {"swir16", "swir22"} <= set(bands) else ()
+    return UkisQuality(("blue", "green", "red", nir, *infrared))
 
 
 def _sun(days: Sequence[Day]) -> dict[str, tuple[str, list[float]]]:
