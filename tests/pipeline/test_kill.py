@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import xarray as xr
 import yaml
 
@@ -21,8 +23,8 @@ N_KILLS = 4
 DEADLINE_S = 200
 
 
-def start(config: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "cvlarray.cli", "run", str(config)]
+def start(config: Path, *options: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "cvlarray.cli", "run", str(config), *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
@@ -77,3 +79,50 @@ def test_a_run_killed_at_any_moment_resumes_bit_for_bit(forest_source, tmp_path)
             xr.open_zarr(getattr(other, name), mask_and_scale=False).load(),
         )
     assert one.alerts_geojson.read_bytes() == other.alerts_geojson.read_bytes()
+
+
+def workers_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Return the workers of a run's Dask cluster."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def half_written(store: Path) -> list[Path]:
+    """Return the files of shards that somebody is writing, or was when he was killed."""
+    return [
+        Path(folder, name)
+        for folder, _, names in os.walk(store)
+        for name in names
+        if ".partial" in name
+    ]
+
+
+def kill_workers_that_write(process: subprocess.Popen[bytes], store: Path, n_before: int) -> bool:
+    """Kill all workers at once while one of them writes; tell whether it left a shard half done."""
+    deadline = time.monotonic() + DEADLINE_S
+    while process.poll() is None and time.monotonic() < deadline:
+        if n_files(store.parent) >= n_before and half_written(store):
+            for worker in workers_of(process):
+                with suppress(psutil.NoSuchProcess):
+                    worker.kill()
+            return bool(half_written(store))
+        time.sleep(0.0005)
+    return False
+
+
+def test_workers_killed_while_they_write_shards_change_no_bit(forest_source, tmp_path, finished):
+    settings = run_settings(forest_source, tmp_path / "workspace")
+    settings["cluster"] = {"kind": "local", "n_workers": 2, "threads_per_worker": 1,
+                           "dashboard_address": None}  # fmt: skip
+    config = tmp_path / "run.yaml"
+    config.write_text(yaml.safe_dump(settings))
+    cube = Workspace(load_config(config).workspace).cube
+    process = start(config, "--until", "ingest")
+    left = [kill_workers_that_write(process, cube, n_before) for n_before in (20, 60)]
+    output, _ = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0, output.decode()
+    assert any(left)
+    xr.testing.assert_identical(
+        xr.open_zarr(cube, mask_and_scale=False).load(),
+        xr.open_zarr(Workspace(finished.workspace).cube, mask_and_scale=False).load(),
+    )
