@@ -11,6 +11,7 @@ import numpy as np
 import odc.geo.xr
 import pyproj
 import pytest
+import rasterio
 import rioxarray
 import xarray as xr
 import zarr
@@ -130,6 +131,28 @@ def test_named_dimensions_are_labels(path: Path, geobox: GeoBox) -> None:
         assert baseline["coefficients"].sel(feature="ndvi", coefficient="cos1").shape == (27, 20)
     array = zarr.open_group(path, mode="r")["coefficients"]
     assert (array.shards, array.chunks) == ((2, 3, 16, 16), (2, 3, 8, 8))
+
+
+def test_the_grid_is_told_as_geozarr_asks(path: Path, make_cube: Make, geobox: GeoBox) -> None:
+    make_cube(path)
+    attrs = zarr.open_group(path, mode="r").attrs
+    assert [convention["name"] for convention in attrs["zarr_conventions"]] == ["proj:", "spatial:"]
+    assert attrs["proj:code"] == "EPSG:32719"
+    assert attrs["spatial:dimensions"] == ["y", "x"]
+    assert attrs["spatial:shape"] == [27, 20]
+    assert Affine(*attrs["spatial:transform"]) == geobox.affine
+    with xr.open_zarr(path) as cube:
+        assert attrs["spatial:bbox"] == list(cube.rio.bounds())
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_gdal_names_the_arrays_but_cannot_read_shards_yet(path: Path, make_cube: Make) -> None:
+    """GDAL 3.10, which rasterio's wheels carry; when this fails, say so in the README."""
+    make_cube(path)
+    with rasterio.open(f'ZARR:"{path}"') as dataset:
+        assert {name.rsplit("/")[-1] for name in dataset.subdatasets} >= {"red", "scl"}
+    with pytest.raises(rasterio.errors.RasterioIOError, match="sharding_indexed"):
+        rasterio.open(f'ZARR:"{path}":/red')
 
 
 def test_a_geographic_grid(path: Path, make_cube: Make) -> None:
