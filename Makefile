@@ -14,7 +14,7 @@ export UV_FIND_LINKS UV_SYSTEM_CERTS
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench schema lock clean
+.PHONY: help demo models test lint format bench schema lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ $(VENV)/.locked: requirements.lock pyproject.toml | $(UV)
 
 demo: $(VENV)/.locked  ## find and date real forest clearings in real Sentinel-2; ends with the report's path
 	@$(VENV)/bin/cvlarray demo --workspace $(DEMO_WORKSPACE)
+
+models: $(VENV)/.locked  ## add torch, for the learned models and their tests
+	@$(UV) pip install --no-config --quiet --python $(PY) "torch>=2.10,<2.14"
 
 test: $(VENV)/.locked  ## run the tests; ARGS="-k name" is handed to pytest
 	@$(PY) -m pytest $(ARGS)
@@ -57,7 +60,7 @@ schema: $(VENV)/.locked  ## write configs/schema.json from the pydantic models
 
 lock: | $(UV)  ## resolve requirements.lock anew
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile pyproject.toml --all-extras --group dev \
-	  --universal --python-version 3.11 --generate-hashes --quiet --output-file requirements.lock
+	  --universal --python-version 3.11 --generate-hashes --no-emit-package torch --quiet --output-file requirements.lock
 
 clean:  ## remove the environments and what the demo wrote
 	rm -rf $(VENV) .bench $(DEMO_WORKSPACE)

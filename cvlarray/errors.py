@@ -39,6 +39,10 @@ class UnitError(CvlarrayError):
     """A work unit failed for a reason nobody foresaw; its cause is attached."""
 
 
+class CheckpointError(CvlarrayError):
+    """A checkpoint isn't what its card says, or may not be read; the message says why."""
+
+
 class MissingExtraError(CvlarrayError, ImportError):
     """An optional package isn't installed; the message names the extra that brings it."""
 
