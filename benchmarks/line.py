@@ -132,7 +132,7 @@ def what_happened(workspace: Path, usage: Usage) -> dict[str, float]:
     with closing(sqlite3.connect(workspace / "ledger.db")) as ledger:
         units = ledger.execute("SELECT stage, unit FROM unit").fetchall()
     items = pq.read_table(workspace / "items.parquet")
-    stores = [workspace / f"{name}.zarr" for name in ("cube", "baseline", "detections")]
+    stores = [workspace / f"{name}.zarr" for name in ("cube", "baseline", "state", "detections")]
     return {
         "n_items": items.num_rows,
         "n_tiles": len({unit.split("/")[0] for stage, unit in units if stage == "ingest"}),

@@ -7,11 +7,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from cvlarray.baseline.forest import LOWEST_PEAK
+from cvlarray.config.detectors import ConsecutiveConfig, DetectorConfig
 from cvlarray.config.problem import problem
 from cvlarray.config.section import Section
 from cvlarray.config.words import OneOf
 from cvlarray.features import FEATURES
-from cvlarray.kernels.detectors import Consecutive
 from cvlarray.masking import MAX_MASKED_SHARE, OBSCURING
 from cvlarray.masking.shape import MAX_RADIUS_PX
 from cvlarray.names import QualityFlag
@@ -130,17 +130,10 @@ class BaselineConfig(Section):
 class MonitorConfig(Section):
     """The sequential test on the residuals."""
 
-    threshold_z: float = Field(
-        default=Consecutive().threshold,
-        gt=0,
-        le=50,
-        description="Residual that flags an observation, standard deviations, above 0, up to 50.",
-    )
-    consecutive: int = Field(
-        default=Consecutive().count,
-        ge=1,
-        le=50,
-        description="Flagged clear observations in a row that confirm, 1 to 50.",
+    detector: DetectorConfig = Field(
+        default=ConsecutiveConfig(),
+        description="Sequential test: consecutive, ewma, cusum, mosum or bayesian, each with its "
+        "own settings.",
     )
     min_confidence: float = Field(
         default=0.5, ge=0, le=1, description="Least confidence of a detection that is kept, 0 to 1."
@@ -166,7 +159,7 @@ class EventsConfig(Section):
         ge=1,
         le=50,
         description="Flagged clear observations in a row from which a change is pending, 1 to 50 "
-        "and at most monitor.consecutive.",
+        "and at most the count of monitor.detector.",
     )
     max_gap_days: int = Field(
         default=120,

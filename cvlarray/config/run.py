@@ -22,6 +22,7 @@ from cvlarray.config.detection import (
     ReportConfig,
     VectorizeConfig,
 )
+from cvlarray.config.detectors import ConsecutiveConfig
 from cvlarray.config.inputs import CubeConfig, GridConfig, PeriodsConfig, SearchConfig, StoreConfig
 from cvlarray.config.paths import escape_paths
 from cvlarray.config.problem import problem
@@ -85,8 +86,9 @@ class RunConfig(Section):
         if self.cube.time_block % self.store.time_shard:
             expected = f"a multiple of store.time_shard = {self.store.time_shard}"
             raise problem("cube.time_block", expected, self.cube.time_block)
-        if self.events.pending > self.monitor.consecutive:
-            expected = f"at most monitor.consecutive = {self.monitor.consecutive}"
+        detector = self.monitor.detector
+        if isinstance(detector, ConsecutiveConfig) and self.events.pending > detector.count:
+            expected = f"at most monitor.detector.count = {detector.count}"
             raise problem("events.pending", expected, self.events.pending)
         self._check_layers()
         self._check_bands()

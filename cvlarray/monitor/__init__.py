@@ -10,7 +10,7 @@ from cvlarray.monitor.dates import measure_dates, reference_pixels
 from cvlarray.monitor.detect import detections, monitor
 from cvlarray.monitor.residual import standardised_residual
 from cvlarray.monitor.sightings import Sightings
-from cvlarray.monitor.state import start, update
+from cvlarray.monitor.state import refit, start, update
 
 __all__ = [
     "Bayesian",
@@ -24,6 +24,7 @@ __all__ = [
     "measure_dates",
     "monitor",
     "reference_pixels",
+    "refit",
     "standardised_residual",
     "start",
     "update",

@@ -21,10 +21,12 @@ from cvlarray.kernels.residual import DateStatistics
 from cvlarray.monitor.scan import PixelState, Watch, scan
 from cvlarray.monitor.sightings import Sightings
 from cvlarray.names import (
+    ALARM_FIRST,
     COEFFICIENTS,
     DATE_OFFSET,
     DATE_SPREAD,
     MOMENTS,
+    NO_DATE,
     SIGMA,
     STATE_VARIABLES,
     Variable,
@@ -133,6 +135,42 @@ def update(
     after.attrs = dict(state.attrs)
     if days:
         after.attrs[LAST_DATE] = str(np.datetime64(days[-1], "D"))
+    return after
+
+
+def refit(state: xr.Dataset, baseline: xr.Dataset) -> xr.Dataset:
+    """Return the state with the seasons of a newer fit, as once a year.
+
+    What is known of changes stays. Pixels with a pending or a confirmed one keep the season that
+    they left, as it was at the end of its own time axis.
+
+    Parameters
+    ----------
+    state
+        What `update` returned.
+    baseline
+        What `cvlarray.baseline.fit_baseline` returned for the same features and pixels, fitted to
+        a history that ends with the state's last date or later.
+
+    Returns
+    -------
+    As ``state``. Lazy if the inputs are.
+    """
+    newer = baseline.sel(feature=state["feature"].to_numpy())
+    keeps = state[ALARM_FIRST.name] != NO_DATE
+    old = state[COEFFICIENTS.name].transpose(*COEFFICIENTS.dims)
+    # Beyond its axis the old trend stood still at its end.
+    level = old.isel(coefficient=[0]) + old.isel(coefficient=1, drop=True)
+    ended = xr.concat(
+        [level, xr.zeros_like(old.isel(coefficient=[1])), old.isel(coefficient=slice(2, None))],
+        "coefficient",
+    )
+    after = state.copy()
+    for variable in (COEFFICIENTS, SIGMA, MOMENTS):
+        kept = ended if variable is COEFFICIENTS else state[variable.name]
+        chosen = kept.where(keeps, newer[variable.name]).transpose(*variable.dims)
+        after[variable.name] = chosen.assign_attrs(state[variable.name].attrs)
+    after.attrs = {**state.attrs, **baseline.attrs}
     return after
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import partial
+from typing import TypedDict
 
 import numpy as np
 import xarray as xr
@@ -21,6 +21,13 @@ from cvlarray.pipeline.normalize import corrected, prepared
 from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, StoreLocation, create_store, input_hash, open_raw, write_region
+
+
+class FitSettings(TypedDict):
+    """Arguments of `fit_baseline`."""
+
+    harmonic_order: int
+    min_observations: int | None
 
 
 def create_baseline(context: RunContext) -> None:
@@ -90,30 +97,25 @@ def fit_tile(
     features = read_features(cube, tile, history, config)
     period = config.periods.history
     fitted = fit_baseline(
-        features,
-        history=slice(str(period.start), str(period.end)),
-        harmonic_order=config.baseline.harmonic_order,
-        min_observations=config.baseline.min_observations,
+        features, history=slice(str(period.start), str(period.end)), **fit_settings(config)
     ).compute(scheduler="synchronous")
     n_written = write_region(baseline, fitted, y=tile.y, x=tile.x)
     return UnitOutcome(n_bytes_read=features.nbytes, n_bytes_written=n_written)
 
 
-def read_features(
-    cube: StoreLocation,
-    tile: Tile,
-    time: slice,
-    config: RunConfig,
-    *,
-    pixels: Mapping[str, slice] | None = None,
-) -> xr.DataArray:
-    """Return the watched features of a tile, lazily, in strips that fit into memory.
+def fit_settings(config: RunConfig) -> FitSettings:
+    """Return how seasons are fitted, as `fit_baseline` takes it."""
+    return {
+        "harmonic_order": config.baseline.harmonic_order,
+        "min_observations": config.baseline.min_observations,
+    }
 
-    Of all pixels, or of some rows and columns of the tile.
-    """
+
+def read_features(cube: StoreLocation, tile: Tile, time: slice, config: RunConfig) -> xr.DataArray:
+    """Return the watched features of a tile, lazily, in strips that fit into memory."""
     strips = {"time": -1, "y": config.store.chunk_px, "x": tile.x.stop - tile.x.start}
     bands = bands_of(config.baseline.features, config.cube.bands)
     raw = open_raw(cube, chunks=strips)[[*bands, QUALITY.name]]
-    seen = raw.isel(time=time, y=tile.y, x=tile.x).isel(pixels or {})
+    seen = raw.isel(time=time, y=tile.y, x=tile.x)
     seen = corrected(seen, tile, config)
     return feature_cube(seen, clear_mask(seen, config), config.baseline.features)

@@ -124,9 +124,10 @@ class DossierMaker:
     @property
     def _model(self) -> str:
         config = self._context.config
+        detector = config.monitor.detector
         return (
-            f"{config.monitor.consecutive} clear observations in a row beyond "
-            f"{config.monitor.threshold_z:g} standard deviations of each pixel's harmonic season, "
+            f"{detector.confirmed_by} beyond "
+            f"{detector.threshold:g} standard deviations of each pixel's harmonic season, "
             f"{' and '.join(config.baseline.features)}"
         )
 

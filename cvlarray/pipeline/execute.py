@@ -41,14 +41,12 @@ def run_stage(
         When a unit fails. Units that ran beside it are finished and recorded first.
     """
     missing = missing_units(units, ledger, stage)
-    # A row always speaks of the data that are there: it goes before they are written anew.
-    ledger.forget(stage, [unit.key for unit in missing])
     progress.stage_started(stage, n_units=len(units), n_done=len(units) - len(missing))
     started = time.perf_counter()
     queue = iter(missing)
     running: dict[Future, WorkUnit] = {}
     try:
-        while _fill_window(running, queue, executor):
+        while _fill_window(running, queue, executor, ledger):
             for future in executor.wait_any(list(running)):
                 _finish(running.pop(future), future, ledger, progress)
     except BaseException:
@@ -58,11 +56,16 @@ def run_stage(
 
 
 def _fill_window(
-    running: dict[Future, WorkUnit], queue: Iterator[WorkUnit], executor: Executor
+    running: dict[Future, WorkUnit],
+    queue: Iterator[WorkUnit],
+    executor: Executor,
+    ledger: Ledger,
 ) -> bool:
     """Submit up to the window's size; return whether anything runs."""
     n_free = max(1, executor.n_slots) * WINDOW_PER_SLOT - len(running)
     for unit in islice(queue, max(0, n_free)):
+        # A row always speaks of the data that are there: it goes before they are written anew.
+        ledger.forget(unit.stage, [unit.key])
         running[executor.submit(unit, key=unit.task_key)] = unit
     return bool(running)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -42,20 +43,34 @@ from cvlarray.pipeline.offsets import offset_verdicts
 from cvlarray.pipeline.quality import bands_to_read, find_quality, halo_px, quality_provider
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.sensors import Scene
-from cvlarray.store import Ledger, StoreLocation, create_store, input_hash, write_region
+from cvlarray.store import (
+    Ledger,
+    StoreLocation,
+    create_store,
+    input_hash,
+    n_shared_dates,
+    open_raw,
+    write_region,
+)
 
 
-def create_cube(context: RunContext) -> None:
+def create_cube(context: RunContext, ledger: Ledger) -> None:
     """Make the cube's store, or check that the one there is this run's; add new dates to it.
+
+    A date that comes late, before others that the cube holds, moves those: the blocks from there
+    on are forgotten and ingested anew.
 
     Raises
     ------
     StoreError
         If the store there was made by another config; it names the difference.
     """
-    store = context.config.store
+    store, path = context.config.store, context.workspace.cube
+    n_kept = n_shared_dates(path, context.dates)
+    if n_kept is not None:
+        _forget_from(n_kept, context, ledger)
     create_store(
-        context.workspace.cube,
+        path,
         geobox=context.geobox,
         times=context.dates,
         variables=stored_variables(context),
@@ -63,13 +78,39 @@ def create_cube(context: RunContext) -> None:
         chunk_px=store.chunk_px,
         time_shard=store.time_shard,
         coords={TILE: [tile.name for tile in context.tiles]},
+        n_kept_dates=n_kept,
     )
+
+
+def _forget_from(position: int, context: RunContext, ledger: Ledger) -> None:
+    """Forget the blocks that a date at a position moves."""
+    start = position // context.config.cube.time_block * context.config.cube.time_block
+    first = str(context.dates[start]) if start < len(context.dates) else ""
+    moved = [row.unit for row in ledger.rows(Stage.INGEST) if row.unit.split("/")[1] >= first]
+    ledger.forget(Stage.INGEST, moved)
 
 
 def stored_variables(context: RunContext) -> tuple[Variable, ...]:
     """Return what the cube holds: bands, read status, quality, and each tile's coverage."""
     pixels = cube_variables(context.scenes, context.config.cube.bands)
     return *pixels, QUALITY, *COVERAGE_VARIABLES
+
+
+DateInput = tuple[str, str]
+"""A date, and a hash of what its pixels were made from."""
+
+
+@dataclass(frozen=True)
+class IngestDay:
+    """One date of a block."""
+
+    day: Day
+    identity: str
+    """Hash of all that the day's pixels depend on."""
+    is_stored: bool
+    """The cube holds these very pixels."""
+    offset: str = ""
+    """What an earlier run found of the BOA offset."""
 
 
 @dataclass(frozen=True)
@@ -102,29 +143,52 @@ class Ingest:
             self.variables, self.kept, self.config.cube.loader, self.config.masking.model_dump()
         )
 
-    def __call__(self, tile: Tile, number: int, time: slice, days: Sequence[Day]) -> UnitOutcome:
-        """Read some days of the ``number``-th tile and write them to the cube as whole shards."""
-        block, unread = self.read(tile.geobox, days)
-        coverage = self._coverage(block[QUALITY.name], tile)
-        pixels = block[list(self.kept)]
+    def __call__(
+        self, tile: Tile, number: int, time: slice, days: Sequence[IngestDay]
+    ) -> UnitOutcome:
+        """Write some days of the ``number``-th tile to the cube as whole shards.
+
+        Those that are in the cube already are taken from there, the others are read.
+        """
+        new = [one.day for one in days if not one.is_stored]
+        stored = self._stored(tile, time, [one.is_stored for one in days])
+        block, unread = self.read(tile.geobox, new) if new else (stored.isel(time=[]), ())
+        pixels = _in_order(stored, block[list(self.kept)])
+        coverage = self._coverage(pixels[QUALITY.name], tile)
         n_written = write_region(self.cube, pixels, y=tile.y, x=tile.x, time=time)
         n_written += write_region(
             self.cube, coverage, y=tile.y, x=tile.x, time=time, tile=slice(number, number + 1)
         )
+        every = [one.day for one in days]
+        unread_scenes = {asset.scene_id for asset in unread}
         return UnitOutcome(
             n_bytes_read=block.nbytes,
             n_bytes_written=n_written,
             unread=tuple(asdict(asset) for asset in unread),
             detail={
-                "clear_share": _by_date(days, 1 - coverage[MASKED_SHARE.name].to_numpy()[:, 0]),
+                "dates": {
+                    str(one.day.date): one.identity
+                    for one in days
+                    if unread_scenes.isdisjoint(scene.id for scene in one.day.scenes)
+                },
+                "clear_share": _by_date(every, 1 - coverage[MASKED_SHARE.name].to_numpy()[:, 0]),
                 "needs_sar": [
                     str(day.date)
-                    for day, needs in zip(days, coverage[NEEDS_SAR.name].to_numpy(), strict=True)
+                    for day, needs in zip(every, coverage[NEEDS_SAR.name].to_numpy(), strict=True)
                     if needs.item()
                 ],
-                "boa_offset": offset_verdicts(block, days),
+                "boa_offset": {
+                    **{str(one.day.date): one.offset for one in days if one.offset},
+                    **offset_verdicts(block, new),
+                },
             },
         )
+
+    def _stored(self, tile: Tile, time: slice, is_stored: Sequence[bool]) -> xr.Dataset:
+        """Return the days of a block that the cube holds."""
+        positions = time.start + np.flatnonzero(is_stored)
+        cube = open_raw(self.cube)[list(self.kept)]
+        return cube.isel(time=positions, y=tile.y, x=tile.x).compute(scheduler="synchronous")
 
     def read(self, geobox: GeoBox, days: Sequence[Day]) -> tuple[xr.Dataset, Sequence[UnreadAsset]]:
         """Return a block with its quality, and what could not be read of it."""
@@ -148,24 +212,26 @@ class Ingest:
         return found.assign_coords({TILE: [tile.name]})
 
 
-def ingest_units(context: RunContext) -> list[WorkUnit]:
+def ingest_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     """Return a unit for each tile and block of dates.
 
     Also where no scene reaches: there may be pixels of an earlier run whose scenes are gone.
     """
     ingest = Ingest.of(context)
-    common = ingest.identity
     bands = [variable.name for variable in ingest.variables]
     hashes = {scene.id: _scene_hash(scene, bands) for scene in context.scenes}
+    details = {row.unit: row.detail for row in ledger.rows(Stage.INGEST)}
     units = []
     for number, (tile, over) in enumerate(zip(context.tiles, _days_over(context), strict=True)):
+        common = input_hash(ingest.identity, tile.geobox)
         for block in context.date_blocks():
-            days = over[block.time]
-            inputs = [(day.date, [hashes[scene.id] for scene in day.scenes]) for day in days]
+            key = unit_key(tile, block)
+            detail = details.get(key, {})
+            days = tuple(_ingest_day(day, common, hashes, detail) for day in over[block.time])
+            identity = input_hash(block.start, [day.identity for day in days])
             work = partial(ingest, tile, number, block.time, days)
             n_pixels = math.prod(tile.geobox.shape) * len(days)
-            key = input_hash(common, tile.geobox, inputs)
-            units.append(WorkUnit(Stage.INGEST, unit_key(tile, block), key, n_pixels, work))
+            units.append(WorkUnit(Stage.INGEST, key, identity, n_pixels, work))
     return units
 
 
@@ -174,13 +240,24 @@ def count_ingest_units(context: RunContext) -> int:
     return len(context.tiles) * sum(1 for _ in context.date_blocks())
 
 
+def _ingest_day(
+    day: Day, common: str, hashes: Mapping[str, str], detail: Mapping[str, Any]
+) -> IngestDay:
+    """Return a day with what the ledger says of it."""
+    date = str(day.date)
+    identity = input_hash(common, date, [hashes[scene.id] for scene in day.scenes])
+    is_stored = detail.get("dates", {}).get(date) == identity
+    offset = detail.get("boa_offset", {}).get(date, "") if is_stored else ""
+    return IngestDay(day, identity, is_stored, offset)
+
+
 def unit_key(tile: Tile, block: DateBlock) -> str:
     """Return the name of a tile and block of dates, such as ``r000c001/2019-03-04``."""
     return f"{tile.name}/{block.days[0].date}"
 
 
-def ingested(context: RunContext, ledger: Ledger, time: slice) -> dict[str, list[str]]:
-    """Return what identifies the pixels of each tile over some dates, by the tile's name.
+def ingested(context: RunContext, ledger: Ledger, time: slice) -> dict[str, list[DateInput]]:
+    """Return what identifies the pixels of each tile on some dates, by the tile's name.
 
     Parameters
     ----------
@@ -189,20 +266,40 @@ def ingested(context: RunContext, ledger: Ledger, time: slice) -> dict[str, list
 
     Returns
     -------
-    One hash for each block of dates with pixels; it tells a block apart from the same block
-    with other assets unread.
+    Dates in order, those that have been ingested. Where assets stayed unread, the hash tells the
+    date apart from the same with other assets unread.
     """
     rows = {row.unit: row for row in ledger.rows(Stage.INGEST)}
-    blocks = [
-        block
-        for block in context.date_blocks()
-        if block.time.start < time.stop and block.time.stop > time.start
-    ]
-    found = {tile.name: [unit_key(tile, block) for block in blocks] for tile in context.tiles}
-    return {
-        name: [input_hash(rows[key].input_hash, rows[key].detail) for key in keys if key in rows]
-        for name, keys in found.items()
-    }
+    found: dict[str, list[DateInput]] = {tile.name: [] for tile in context.tiles}
+    for tile in context.tiles:
+        for block in context.date_blocks():
+            row = rows.get(unit_key(tile, block))
+            if row is None or block.time.start >= time.stop or block.time.stop <= time.start:
+                continue
+            read, rest = row.detail["dates"], input_hash(row.input_hash, row.detail)
+            for position, day in enumerate(block.days, block.start):
+                if time.start <= position < time.stop:
+                    date = str(day.date)
+                    found[tile.name].append((date, read.get(date, rest)))
+    return found
+
+
+def _in_order(stored: xr.Dataset, read: xr.Dataset) -> xr.Dataset:
+    """Return the days of a block from both sources."""
+    if not stored.sizes["time"]:
+        return read
+    if not read.sizes["time"]:
+        return stored
+    both = xr.concat(
+        [stored, read],
+        "time",
+        data_vars="minimal",
+        coords="minimal",
+        compat="override",
+        join="override",
+        combine_attrs="override",
+    )
+    return both.sortby("time")
 
 
 def _by_date(days: Sequence[Day], shares: NDArray[np.float32]) -> dict[str, float]:

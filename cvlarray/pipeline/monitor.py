@@ -1,29 +1,31 @@
-"""The monitor stage: a tile's monitoring period against its season, to dated changes."""
+"""The monitor stage: each tile's new dates against its season, to dated changes."""
 
 from __future__ import annotations
 
+import datetime as dt
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from itertools import groupby
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 import cvlarray
-from cvlarray.baseline import is_forest
+from cvlarray.baseline import fit_baseline, is_forest
 from cvlarray.config import RunConfig
 from cvlarray.grid import Tile
-from cvlarray.kernels.sightings import SIGHTING
-from cvlarray.monitor import Consecutive, Sightings, measure_dates, reference_pixels, start, update
-from cvlarray.monitor import detections as compute_detections
+from cvlarray.monitor import Sightings, detections, measure_dates, refit, start, update
 from cvlarray.names import DATE_OFFSET, DETECTION_VARIABLES
-from cvlarray.pipeline.baseline import read_features
+from cvlarray.pipeline.baseline import fit_settings, read_features
 from cvlarray.pipeline.context import RunContext
+from cvlarray.pipeline.ingest import DateInput
 from cvlarray.pipeline.normalize import prepared
 from cvlarray.pipeline.sightings import write_sightings
+from cvlarray.pipeline.state import StateLog, read_log, read_state, write_log, write_state
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
-from cvlarray.store import Ledger, StoreLocation, create_store, input_hash, open_raw, write_region
+from cvlarray.store import Ledger, Workspace, create_store, input_hash, open_raw, write_region
 
 
 def create_detections(context: RunContext) -> None:
@@ -51,90 +53,170 @@ def monitor_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     config = context.config
     inputs = prepared(context, ledger, context.monitoring)
     baselines = ledger.done(Stage.BASELINE)
-    settings = config.monitor, config.masking, config.baseline, config.periods
+    settings = config.monitor, config.masking, config.baseline, config.periods.history
+    # Not the end of the period: it may be today.
     common = input_hash(
-        cvlarray.__version__, config.events.pending, *(part.model_dump() for part in settings)
+        cvlarray.__version__,
+        config.events.pending,
+        *(part.model_dump() for part in settings),
+        config.periods.monitoring.start,
     )
     n_dates = context.monitoring.stop - context.monitoring.start
-    return [
-        WorkUnit(
-            stage=Stage.MONITOR,
-            key=tile.name,
-            input_hash=input_hash(common, inputs[tile.name], baselines[tile.name]),
-            n_pixels=math.prod(tile.geobox.shape) * n_dates,
-            work=partial(
-                monitor_tile,
-                context.workspace.cube,
-                context.workspace.baseline,
-                context.workspace.detections,
-                context.workspace.sightings,
-                tile,
-                context.monitoring,
-                config,
-            ),
+    units = []
+    for tile in context.tiles:
+        if tile.name not in baselines:
+            continue
+        basis, wanted = input_hash(common, baselines[tile.name]), tuple(inputs[tile.name])
+        work = partial(
+            watch_tile,
+            context.workspace,
+            tile,
+            basis,
+            wanted,
+            _Dates(tuple(context.dates.astype(str).tolist())),
+            config,
         )
-        for tile in context.tiles
-        if tile.name in baselines
-    ]
+        n_pixels = math.prod(tile.geobox.shape) * n_dates
+        unit = WorkUnit(Stage.MONITOR, tile.name, input_hash(basis, wanted), n_pixels, work)
+        units.append(unit)
+    return units
 
 
-def monitor_tile(
-    cube: StoreLocation,
-    baseline: StoreLocation,
-    detections: StoreLocation,
-    sightings: Path,
+def watch_tile(
+    workspace: Workspace,
     tile: Tile,
-    monitoring: slice,
+    basis: str,
+    wanted: Sequence[DateInput],
+    cube_dates: _Dates,
     config: RunConfig,
 ) -> UnitOutcome:
-    """Date the changes of a tile and write them, and what each date says of them."""
-    season = read_baseline(baseline, tile, config)
-    # Asked for twice below, and small.
-    forest = is_forest(season).compute(scheduler="synchronous")
-    some = reference_pixels(forest.sizes)
-    few = read_features(cube, tile, monitoring, config, pixels=some)
-    dates = measure_dates(few, season.isel(some), forest.isel(some))
-    dates = dates.compute(scheduler="synchronous")
-    features = read_features(cube, tile, monitoring, config)
-    found, seen = watch(features, season, dates, forest, config)
-    n_written = write_region(detections, found, y=tile.y, x=tile.x)
-    n_written += write_sightings(sightings, tile, seen)
+    """Take the dates into a tile's state that it doesn't hold, and write what it knows then.
+
+    Where the dates wanted don't go on with those taken in, because one came late or was processed
+    anew, all are taken in again from the season's beginning: the state is always that of the dates
+    in order.
+    """
+    log = read_log(workspace, tile)
+    if log is not None and log.goes_on_with(basis, wanted):
+        state = read_state(workspace, tile, log)
+    else:
+        state = begin(workspace, tile, config)
+        log = StateLog(basis, {}, place=1 if log is None else log.place)
+    n_bytes_read = state.nbytes
+    kept_until, new = log.last_date, wanted[len(log.dates) :]
+    sightings = Sightings(config.events.pending)
+    detector = config.monitor.detector.build()
+    for block in in_blocks([date for date, _ in new], cube_dates, config):
+        year = years_since_start(block.first, config)
+        if year > years_since_start(log.last_date, config):
+            state = refit_tile(workspace, tile, state, year, cube_dates, config)
+        lazy = read_features(workspace.cube, tile, block.time, config)
+        features = lazy.compute(scheduler="synchronous")
+        n_bytes_read += features.nbytes
+        dates = measure_dates(features, state, detector=detector)
+        state = update(state, features, dates=dates, detector=detector, sightings=sightings)
+        taken = wanted[len(log.dates) : len(log.dates) + features.sizes["time"]]
+        log = replace(log, dates=(*log.dates, *taken), unjudged=(*log.unjudged, *unjudged(dates)))
+    if new or kept_until is None:
+        log = write_state(workspace, tile, log, state)
+    n_written = sum(one.nbytes for one in state.data_vars.values()) if new else 0
+    n_written += write_region(workspace.detections, detections(state), y=tile.y, x=tile.x)
+    n_written += write_sightings(
+        workspace.sightings, tile, sightings.table, kept_until=day_number(kept_until)
+    )
+    write_log(workspace, tile, log)
     return UnitOutcome(
-        n_bytes_read=features.nbytes + season.nbytes,
+        n_bytes_read=n_bytes_read,
         n_bytes_written=n_written,
-        detail={"unjudged_dates": unjudged(dates)},
+        detail={"unjudged_dates": list(log.unjudged), "n_new_dates": len(new)},
     )
 
 
-def watch(
-    features: xr.DataArray,
-    season: xr.Dataset,
-    dates: xr.Dataset,
-    forest: xr.DataArray,
+def day_number(date: str | None) -> int:
+    """Return a date as days since 1970-01-01; -1, before all of them, for none."""
+    return -1 if date is None else int(np.datetime64(date, "D").astype(int))
+
+
+def begin(workspace: Workspace, tile: Tile, config: RunConfig) -> xr.Dataset:
+    """Return the state of a tile before its first date, from its baseline."""
+    stored = open_raw(workspace.baseline).isel(y=tile.y, x=tile.x)
+    season = stored.compute(scheduler="synchronous")
+    return start(season, is_forest=is_forest(season), detector=config.monitor.detector.build())
+
+
+def refit_tile(
+    workspace: Workspace,
+    tile: Tile,
+    state: xr.Dataset,
+    year: int,
+    cube_dates: _Dates,
     config: RunConfig,
-) -> tuple[xr.Dataset, NDArray[np.void]]:
-    """Return the detections of a tile and its sightings, strip by strip."""
-    detector = Consecutive(config.monitor.threshold_z, config.monitor.consecutive)
-    width = features.sizes["x"]
-    found, seen = [], [np.empty(0, SIGHTING)]
-    for first in range(0, features.sizes["y"], config.store.chunk_px):
-        strip = {"y": slice(first, first + config.store.chunk_px)}
-        observed = features.isel(strip).compute(scheduler="synchronous")
-        expected = season.isel(strip).compute(scheduler="synchronous")
-        state = start(expected, is_forest=forest.isel(strip), detector=detector)
-        sightings = Sightings(config.events.pending)
-        state = update(state, observed, dates=dates, detector=detector, sightings=sightings)
-        found.append(compute_detections(state))
-        part = sightings.table
-        part["pixel"] += first * width
-        seen.append(part)
-    return xr.concat(found, "y"), np.concatenate(seen)
+) -> xr.Dataset:
+    """Return the state with seasons fitted to a history that ends where a new year begins."""
+    first = in_year(config.periods.history.start, year)
+    last = in_year(config.periods.monitoring.start, year) - dt.timedelta(days=1)
+    history = cube_dates.between(first, last)
+    features = read_features(workspace.cube, tile, history, config)
+    season = fit_baseline(
+        features, history=slice(str(first), str(last)), **fit_settings(config)
+    ).compute(scheduler="synchronous")
+    return refit(state, season)
 
 
-def read_baseline(baseline: StoreLocation, tile: Tile, config: RunConfig) -> xr.Dataset:
-    """Return the seasonal models of a tile, lazily, in the strips of its features."""
-    strips = {"y": config.store.chunk_px, "x": tile.x.stop - tile.x.start}
-    return open_raw(baseline, chunks=strips).isel(y=tile.y, x=tile.x)
+@dataclass(frozen=True)
+class _Dates:
+    """The dates of the cube."""
+
+    dates: tuple[str, ...]
+
+    def position(self, date: str) -> int:
+        """Return where a date lies along the cube's time."""
+        return self.dates.index(date)
+
+    def between(self, first: dt.date, last: dt.date) -> slice:
+        """Return where the dates from one to another lie, both included."""
+        start = sum(date < str(first) for date in self.dates)
+        return slice(start, sum(date <= str(last) for date in self.dates))
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Consecutive dates of one year that are taken in at once."""
+
+    first: str
+    time: slice
+    """Where they lie along the cube's time."""
+
+
+def in_blocks(new: Sequence[str], cube_dates: _Dates, config: RunConfig) -> Iterator[_Block]:
+    """Yield the new dates as the cube's blocks hold them, cut where a year of the watch begins."""
+    places = [(date, cube_dates.position(date)) for date in new]
+    size = config.cube.time_block
+
+    def kind(place: tuple[str, int]) -> tuple[int, int]:
+        date, position = place
+        return years_since_start(date, config), position // size
+
+    for _, group in groupby(places, kind):
+        block = list(group)
+        yield _Block(block[0][0], slice(block[0][1], block[-1][1] + 1))
+
+
+def years_since_start(date: str | None, config: RunConfig) -> int:
+    """Return how many years of the watch were over at a date; 0 before any."""
+    if date is None:
+        return 0
+    start, day = config.periods.monitoring.start, dt.date.fromisoformat(date)
+    years = day.year - start.year
+    return years if day >= in_year(start, years) else years - 1
+
+
+def in_year(day: dt.date, n_years: int) -> dt.date:
+    """Return the same day of another year; 1 March for a 29 February that there isn't."""
+    try:
+        return day.replace(year=day.year + n_years)
+    except ValueError:
+        return dt.date(day.year + n_years, 3, 1)
 
 
 def unjudged(dates: xr.Dataset) -> list[str]:

@@ -30,7 +30,7 @@ from cvlarray.normalize import (
 )
 from cvlarray.normalize.scenes import MAX_REFERENCE_PX
 from cvlarray.pipeline.context import RunContext, workspace_of
-from cvlarray.pipeline.ingest import ingested
+from cvlarray.pipeline.ingest import DateInput, ingested
 from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, Workspace, input_hash, open_raw, write_atomic
@@ -64,18 +64,20 @@ def normalize_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     return units
 
 
-def prepared(context: RunContext, ledger: Ledger, time: slice) -> dict[str, list[str]]:
-    """Return what identifies the pixels that are fitted and watched, as `ingested` those read."""
+def prepared(context: RunContext, ledger: Ledger, time: slice) -> dict[str, list[DateInput]]:
+    """Return what identifies the pixels that are fitted and watched, as `ingested` those read.
+
+    Corrections of a date follow from its pixels and from the history's.
+    """
     pixels = ingested(context, ledger, time)
     done = ledger.done(Stage.NORMALIZE) if context.config.normalize.enabled else {}
-    periods = {"history": context.history, "monitoring": context.monitoring}
-    overlapping = [
-        name for name, one in periods.items() if one.start < time.stop and one.stop > time.start
-    ]
+    references = {tile: done.get(f"{tile}/history") for tile in pixels}
     return {
-        tile: hashes
-        + [done[key] for key in (f"{tile}/{one}" for one in overlapping) if key in done]
-        for tile, hashes in pixels.items()
+        tile: [
+            (date, identity if references[tile] is None else input_hash(identity, references[tile]))
+            for date, identity in dates
+        ]
+        for tile, dates in pixels.items()
     }
 
 

@@ -13,12 +13,13 @@ import numpy as np
 from cvlarray.config import LocalCluster, RunConfig, Threads
 from cvlarray.features import bands_of
 from cvlarray.kernels.season import coefficient_names, moment_names
-from cvlarray.names import DETECTION_VARIABLES, QUALITY
+from cvlarray.names import QUALITY
 from cvlarray.pipeline.context import RunContext, workspace_of
 from cvlarray.pipeline.execute import missing_units
 from cvlarray.pipeline.ingest import Ingest, count_ingest_units, ingest_units
 from cvlarray.pipeline.search import find_context
 from cvlarray.pipeline.source_bytes import source_bytes
+from cvlarray.pipeline.state import state_bytes
 from cvlarray.pipeline.stored_bytes import stored_bytes
 from cvlarray.pipeline.units import Stage
 from cvlarray.store import Ledger
@@ -48,7 +49,7 @@ class Plan:
     n_bytes_to_read: int
     """Compressed bytes of the source files' blocks."""
     n_bytes_to_store: int
-    """Bytes on disk of the three stores."""
+    """Bytes on disk of the four stores."""
     peak_worker_bytes: int
     """Resident memory of one worker process at its largest."""
 
@@ -90,7 +91,7 @@ def make_plan(config: RunConfig) -> Plan:
         with Ledger(context.workspace.ledger) as ledger:
             done = {stage: len(ledger.done(stage)) for stage in Stage}
             if done[Stage.INGEST]:
-                units = ingest_units(context)
+                units = ingest_units(context, ledger)
                 n_missing = len(missing_units(units, ledger, Stage.INGEST))
                 done[Stage.INGEST] = len(units) - n_missing
     return Plan(
@@ -132,9 +133,13 @@ def _baseline_bytes(context: RunContext) -> float:
 
 
 def _monitor_bytes(context: RunContext) -> float:
-    n_dates = context.monitoring.stop - context.monitoring.start
-    record = sum(np.dtype(variable.dtype).itemsize for variable in DETECTION_VARIABLES)
-    return _strip_bytes(context, n_dates) + _tile_pixels(context) * record
+    """Return a tile's state, before and after, and a block of dates as features."""
+    n_dates = min(context.config.cube.time_block, context.monitoring.stop)
+    n_features = len(context.config.baseline.features)
+    features = 2 * 2 * n_features * n_dates
+    return _strip_bytes(context, n_dates) + _tile_pixels(context) * (
+        features + 3 * state_bytes(context.config)
+    )
 
 
 def _strip_bytes(context: RunContext, n_dates: int) -> float:

@@ -145,7 +145,7 @@ def _one_series(
         geobox=window.geobox,
         feature=feature,
         monitoring_start=config.periods.monitoring.start,
-        half_width=config.monitor.threshold_z,
+        half_width=config.monitor.detector.threshold,
     )
 
 
@@ -208,7 +208,7 @@ def _settings(config: RunConfig) -> dict[str, str]:
         "Not clear": ", ".join(config.masking.obscuring),
         "Watched features": ", ".join(config.baseline.features),
         "Harmonics": str(config.baseline.harmonic_order),
-        "Threshold": f"{config.monitor.threshold_z:g} standard deviations",
-        "Confirmed by": f"{config.monitor.consecutive} clear observations in a row",
+        "Threshold": f"{config.monitor.detector.threshold:g} standard deviations",
+        "Confirmed by": config.monitor.detector.confirmed_by,
         "Smallest polygon": f"{config.vectorize.min_area_m2:g} m²",
     }

@@ -19,6 +19,7 @@ from cvlarray.pipeline.offsets import warn_of_offsets
 from cvlarray.pipeline.progress import Progress
 from cvlarray.pipeline.report import report_units
 from cvlarray.pipeline.search import load_context, search_units
+from cvlarray.pipeline.state import create_states
 from cvlarray.pipeline.units import Stage, WorkUnit
 from cvlarray.store import Ledger, StoreLocation, write_atomic
 
@@ -62,8 +63,8 @@ def run_pipeline(
             return
         context = load_context(config, workspace)
         stages.forget_lost(Stage.INGEST, workspace.cube)
-        create_cube(context)
-        stages.run(Stage.INGEST, ingest_units(context))
+        create_cube(context, ledger)
+        stages.run(Stage.INGEST, ingest_units(context, ledger))
         warn_of_offsets(context, ledger)
         if config.normalize.enabled and stages.reaches(Stage.NORMALIZE):
             stages.forget_lost(Stage.NORMALIZE, workspace.corrections)
@@ -73,8 +74,10 @@ def run_pipeline(
             create_baseline(context)
             stages.run(Stage.BASELINE, baseline_units(context, ledger))
         if stages.reaches(Stage.MONITOR):
-            stages.forget_lost(Stage.MONITOR, workspace.detections)
-            stages.forget_lost(Stage.MONITOR, workspace.sightings)
+            watched = workspace.detections, workspace.sightings, *workspace.states
+            for place in (*watched, workspace.state_logs):
+                stages.forget_lost(Stage.MONITOR, place)
+            create_states(context)
             create_detections(context)
             stages.run(Stage.MONITOR, monitor_units(context, ledger))
         if stages.reaches(Stage.ALERTS):

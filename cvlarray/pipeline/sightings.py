@@ -18,7 +18,7 @@ from cvlarray.store import replacing
 Table = npt.NDArray[np.void]
 
 
-def write_sightings(folder: Path, tile: Tile, found: Table) -> int:
+def write_sightings(folder: Path, tile: Tile, found: Table, *, kept_until: int) -> int:
     """Write the sightings of a tile as Parquet, whole or not at all.
 
     Parameters
@@ -28,7 +28,9 @@ def write_sightings(folder: Path, tile: Tile, found: Table) -> int:
     tile
         Where the pixels lie, which are numbered row by row.
     found
-        `cvlarray.kernels.sightings.SIGHTING`.
+        `cvlarray.kernels.sightings.SIGHTING` of the dates after.
+    kept_until
+        Last date [days since 1970-01-01] of which the sightings that are there stay.
 
     Returns
     -------
@@ -37,10 +39,14 @@ def write_sightings(folder: Path, tile: Tile, found: Table) -> int:
     row, col = np.divmod(found["pixel"], tile.x.stop - tile.x.start)
     places = {"row": tile.y.start + row, "col": tile.x.start + col}
     names = OBSERVED.names or ()
-    columns = {name: places[name] if name in places else found[name] for name in names}
+    frame = pd.DataFrame({name: places[name] if name in places else found[name] for name in names})
     path = _path(folder, tile)
+    if path.exists():
+        earlier = pd.read_parquet(path)
+        kept = earlier[earlier["day"] <= kept_until]
+        frame = pd.concat([kept, frame], ignore_index=True) if len(kept) else frame
     with replacing(path) as temporary:
-        pd.DataFrame(columns).to_parquet(temporary, index=False)
+        frame.to_parquet(temporary, index=False)
     return path.stat().st_size
 
 

@@ -27,9 +27,12 @@ STORED_SHARE = {"coefficients": 0.93, "sigma": 0.9, "n_valid": 0.3, "moments": 0
 DETECTION_BYTES_PER_PIXEL = 3.0
 """Most pixels never change: counts of clear observations are nearly all there is to store."""
 
+STATE_BYTES_PER_PIXEL = 12.0
+"""Beside the seasons: dates and numbers that are much the same from pixel to pixel."""
+
 
 def stored_bytes(context: RunContext) -> float:
-    """Return what cube, baseline and detections will take on disk.
+    """Return what cube, baseline, state and detections will take on disk.
 
     The cube's share is measured: one chunk of pixels in the middle of the region, on some days,
     is read and compressed as the store does it. Days that can't be read count as empty.
@@ -37,8 +40,8 @@ def stored_bytes(context: RunContext) -> float:
     n_pixels = sum(math.prod(tile.geobox.shape) for tile in context.tiles)
     return (
         n_pixels * len(context.days) * _cube_bytes_per_pixel(context)
-        + n_pixels * _baseline_bytes_per_pixel(context)
-        + n_pixels * DETECTION_BYTES_PER_PIXEL
+        + n_pixels * 2 * _baseline_bytes_per_pixel(context)
+        + n_pixels * (STATE_BYTES_PER_PIXEL + DETECTION_BYTES_PER_PIXEL)
     )
 
 

@@ -1,5 +1,6 @@
 """Zarr stores, the ledger of finished work, and the workspace that holds them."""
 
+from cvlarray.store.append import n_shared_dates
 from cvlarray.store.atomic import replacing, write_atomic
 from cvlarray.store.fingerprint import input_hash
 from cvlarray.store.layout import create_store
@@ -20,6 +21,7 @@ __all__ = [
     "Workspace",
     "create_store",
     "input_hash",
+    "n_shared_dates",
     "open_raw",
     "replacing",
     "write_atomic",

@@ -34,6 +34,7 @@ def create_store(  # noqa: PLR0913 - the whole layout in one call, each part by 
     coords: Mapping[str, Sequence[str]] | None = None,
     attrs: Mapping[str, Any] | None = None,
     fingerprint: Mapping[str, Any] | None = None,
+    n_kept_dates: int | None = None,
 ) -> None:
     """Make a store, or make sure that the one there is the same.
 
@@ -64,6 +65,9 @@ def create_store(  # noqa: PLR0913 - the whole layout in one call, each part by 
         Attributes that readers need to understand the pixels, as JSON; part of the fingerprint.
     fingerprint
         What the pixels depend on, as JSON; the layout itself is added to it.
+    n_kept_dates
+        How many of the first dates of a store that is there must be those of `times`; all by
+        default. What is stored of the others becomes meaningless and must be written again.
 
     Raises
     ------
@@ -88,7 +92,7 @@ def create_store(  # noqa: PLR0913 - the whole layout in one call, each part by 
     if place.exists():
         _check_identity(place, identity)
         if seconds is not None:
-            add_times(place, seconds)
+            add_times(place, seconds, n_kept_dates)
         return
     template = store_template(geobox, seconds, variables, coords)
     template.attrs |= {**attrs, FINGERPRINT: json.dumps(identity)}

@@ -56,6 +56,19 @@ class Workspace:
         return self._store("baseline")
 
     @property
+    def states(self) -> tuple[StoreLocation, StoreLocation]:
+        """What watching goes on from, for every pixel, Zarr: what is and what will be next.
+
+        A tile's log says which of them holds its state; it is never changed in place.
+        """
+        return self._store("state"), self._store("state_next")
+
+    @property
+    def state_logs(self) -> Path:
+        """Folder of the logs: which dates each tile's state has taken in."""
+        return self.path / "state_logs"
+
+    @property
     def detections(self) -> StoreLocation:
         """Dates and strength of the change in every pixel, Zarr."""
         return self._store("detections")

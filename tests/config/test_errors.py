@@ -104,7 +104,7 @@ def mistakes() -> dict[tuple[str, str], str]:
         (
             "name: x",
             "name: x\nevents: {pending: 5}",
-        ): "2: events.pending: expected at most monitor.consecutive = 4, got 5",
+        ): "2: events.pending: expected at most monitor.detector.count = 4, got 5",
         # types
         (CRS, f"{CRS}, tile_px: true"): "4: grid.tile_px: expected a whole number, got true",
         (CRS, f"{CRS}, tile_px: '512'"): '4: grid.tile_px: expected a whole number, got "512"',
@@ -335,8 +335,8 @@ def test_words_that_yaml_1_1_turns_into_something_else_are_text(write: Write, mi
     assert load_config(write(minimal.replace("name: x", "name: no"))).name == "no"
     text = minimal + "report: {title: 12:30:00}\n"
     assert load_config(write(text)).report.title == "12:30:00"
-    text = minimal + "monitor: {threshold_z: 3e0}\n"
-    assert load_config(write(text)).monitor.threshold_z == 3.0
+    text = minimal + "monitor: {detector: {kind: ewma, threshold: 3e0}}\n"
+    assert load_config(write(text)).monitor.detector.threshold == 3.0
 
 
 class TestOrigin:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from cvlarray.config import LocalCluster, SchedulerAddress, Threads, load_config
 from cvlarray.errors import ConfigError
 from cvlarray.features import bands_of
-from cvlarray.kernels.detectors import Consecutive
+from cvlarray.kernels.detectors import Bayesian, Consecutive, Cusum, Ewma, Mosum
 from cvlarray.masking import OBSCURING
 from cvlarray.names import QualityFlag
 
@@ -32,7 +32,7 @@ def test_what_is_left_out_gets_its_default(write: Write) -> None:
     assert config.store.shard_px == 512
     assert config.cluster == LocalCluster()
     assert config.masking.obscuring_flags == OBSCURING
-    assert config.monitor.threshold_z == Consecutive().threshold
+    assert config.monitor.detector.build() == Consecutive()
 
 
 def test_a_config_cannot_be_changed(write: Write) -> None:
@@ -326,3 +326,16 @@ class TestWayBack:
             load_config(write(text)).model_dump(mode="json") for text in (minimal, reordered)
         )
         assert json.dumps(one) == json.dumps(other)
+
+
+@pytest.mark.parametrize("detector", [Consecutive(), Ewma(), Cusum(), Mosum(), Bayesian()])
+def test_every_detector_by_its_kind_has_the_kernels_defaults(write, minimal, detector):
+    kind = type(detector).__name__.lower()
+    config = load_config(write(minimal + f"monitor: {{detector: {{kind: {kind}}}}}\n"))
+    assert config.monitor.detector.build() == detector
+
+
+def test_settings_of_a_detector(write, minimal):
+    text = "monitor: {detector: {kind: mosum, window: 7, limit: 1.5, threshold: 2.0, cap: 4.0}}\n"
+    config = load_config(write(minimal + text))
+    assert config.monitor.detector.build() == Mosum(2.0, 7, 1.5, 4.0)

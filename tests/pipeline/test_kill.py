@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -19,8 +20,9 @@ from cvlarray.config import load_config
 from cvlarray.store import Workspace
 from tests.pipeline.forest import run_settings
 
-N_KILLS = 4
+N_KILLS = 3
 DEADLINE_S = 200
+STORES = ("cube", "baseline", "detections")
 
 
 def start(config: Path, *options: str) -> subprocess.Popen[bytes]:
@@ -28,9 +30,12 @@ def start(config: Path, *options: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-def write(folder: Path, source: Path, name: str) -> Path:
+def write(folder: Path, source: Path, name: str, end: str = "2021-12-31") -> Path:
     path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(run_settings(source, folder / name)))
+    settings = run_settings(source, folder / name)
+    history = {"start": "2018-01-01", "end": "2020-12-31"}
+    settings["periods"] = {"history": history, "monitoring": {"start": "2021-01-01", "end": end}}
+    path.write_text(yaml.safe_dump(settings))
     return path
 
 
@@ -43,7 +48,7 @@ def finish(config: Path) -> None:
 
 def n_files(workspace: Path) -> int:
     """Return how many shards the stores have: how far the run is, on a machine of any speed."""
-    stores = (workspace / f"{name}.zarr" for name in ("cube", "baseline", "detections"))
+    stores = (workspace / f"{name}.zarr" for name in STORES)
     return sum(len(files) for store in stores for _, _, files in os.walk(store))
 
 
@@ -61,19 +66,35 @@ def kill_after(config: Path, n_more: int, pause_s: float) -> bool:
     return process.returncode == -signal.SIGKILL
 
 
+def logged(path: Path) -> list[list[str]]:
+    """Return the dates that a tile's state has taken in."""
+    dates: list[list[str]] = json.loads(path.read_text())["dates"]
+    return dates
+
+
 def test_a_run_killed_at_any_moment_resumes_bit_for_bit(forest_source, tmp_path):
     undisturbed, disturbed = (write(tmp_path, forest_source, n) for n in ("whole", "killed"))
     finish(undisturbed)
     moments = random.Random(20)
     total = n_files(load_config(undisturbed).workspace)
+
+    # First until June, later what came since: the second time stores are there to be updated.
+    write(tmp_path, forest_source, "killed", end="2021-06-20")
     killed = [
-        kill_after(disturbed, moments.randint(0, total // 3), moments.uniform(0, 0.1))
+        kill_after(disturbed, moments.randint(0, total // 6), moments.uniform(0, 0.1))
         for _ in range(N_KILLS)
     ]
     assert sum(killed) >= 2
     finish(disturbed)
+    write(tmp_path, forest_source, "killed")
+    killed = [kill_after(disturbed, n_more, moments.uniform(0, 0.3)) for n_more in (2, 12)]
+    assert any(killed)
+    finish(disturbed)
+
     one, other = (Workspace(load_config(path).workspace) for path in (undisturbed, disturbed))
-    for name in ("cube", "baseline", "detections"):
+    for tile in one.state_logs.glob("*.json"):
+        assert logged(tile) == logged(other.state_logs / tile.name)
+    for name in STORES:
         xr.testing.assert_identical(
             xr.open_zarr(getattr(one, name), mask_and_scale=False).load(),
             xr.open_zarr(getattr(other, name), mask_and_scale=False).load(),

@@ -87,7 +87,8 @@ def test_a_second_run_does_nothing(finished):
 
 def test_a_changed_threshold_repeats_only_what_depends_on_it(finished, tmp_path):
     config = copied(finished, tmp_path)
-    monitor = config.monitor.model_copy(update={"threshold_z": 3.0})
+    detector = config.monitor.detector.model_copy(update={"threshold": 3.0})
+    monitor = config.monitor.model_copy(update={"detector": detector})
     done = run(config.model_copy(update={"monitor": monitor}))
     assert set(done) == {Stage.MONITOR, Stage.ALERTS, Stage.REPORT}
 
