@@ -21,6 +21,7 @@ __all__ = [
     "masking",
     "monitor",
     "normalize",
+    "plots",
     "radar",
     "report",
     "sensors",
