@@ -137,9 +137,8 @@ def _monitor_bytes(context: RunContext) -> float:
     n_dates = min(context.config.cube.time_block, context.monitoring.stop)
     n_features = len(context.config.baseline.features)
     features = 2 * 2 * n_features * n_dates
-    return _strip_bytes(context, n_dates) + _tile_pixels(context) * (
-        features + 3 * state_bytes(context.config)
-    )
+    of_pixel = features + 3 * state_bytes(context.config)
+    return _strip_bytes(context, n_dates) + float(_tile_pixels(context) * of_pixel)
 
 
 def _strip_bytes(context: RunContext, n_dates: int) -> float:
