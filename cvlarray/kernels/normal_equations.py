@@ -128,9 +128,13 @@ def factorise(block: Block, tables: Tables) -> None:
             if i == j:
                 for p in range(BLOCK_PIXELS):
                     factor[i, j, p] += tables.prior_strength[i]
-            for k in range(j):
+            for k in range(0, j - 1, 2):  # by twos: bound by loads and stores
                 for p in range(BLOCK_PIXELS):
-                    factor[i, j, p] -= factor[i, k, p] * factor[j, k, p]
+                    rest = factor[i, j, p] - factor[i, k, p] * factor[j, k, p]
+                    factor[i, j, p] = rest - factor[i, k + 1, p] * factor[j, k + 1, p]
+            if j % 2 == 1:
+                for p in range(BLOCK_PIXELS):
+                    factor[i, j, p] -= factor[i, j - 1, p] * factor[j, j - 1, p]
         for p in range(BLOCK_PIXELS):
             pivot = factor[j, j, p]
             smallest = _SMALLEST_PIVOT * (block.moments[0, p] + tables.prior_strength[j])

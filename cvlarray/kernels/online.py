@@ -312,12 +312,14 @@ def _adapt_sigma(
 
     That is the geometric mean of the residuals before and after: it has the noise's variance.
     """
+    after = block.squares
     for p in range(size):
-        before = residual[column(first, p)]
-        after = before
-        for k in range(block.coefficients.shape[0]):
-            after -= tables.basis[k, 0] * block.change[k, p]
-        typical = np.sqrt(max(before * after, np.float32(0)))
+        after[p] = residual[column(first, p)]
+    for k in range(block.coefficients.shape[0]):
+        for p in range(size):
+            after[p] -= tables.basis[k, 0] * block.change[k, p]
+    for p in range(size):
+        typical = np.sqrt(max(residual[column(first, p)] * after[p], np.float32(0)))
         is_wide = typical > _MEDIAN_OF_SIZE * sigma[column(first, p)]
         side = np.float32(0.5) if is_wide else np.float32(-0.5)
         step = side * _SIGMA_STEP / max(block.moments[0, p], np.float32(1))

@@ -22,13 +22,16 @@ def bound_residuals(block: Block, tables: Tables) -> None:
     The squares that remain are those at the start less change·(gradient - the prior's pull at the
     solution), and at least ``n_valid - rank + 1`` residuals are as large as the ranked one.
     """
-    n = block.coefficients.shape[0]
+    explained = block.scale
     for p in range(BLOCK_PIXELS):
-        explained = np.float32(0)
-        for k in range(n):
-            pull = tables.prior_strength[k] * (tables.prior_mean[k] - block.coefficients[k, p])
-            explained += block.change[k, p] * (block.gradient[k, p] - pull)
-        rest = max(block.squares[p] - explained, np.float32(1e-5) * block.squares[p])
+        explained[p] = 0
+    for k in range(block.coefficients.shape[0]):
+        mean, strength = tables.prior_mean[k], tables.prior_strength[k]
+        for p in range(BLOCK_PIXELS):
+            pull = strength * (mean - block.coefficients[k, p])
+            explained[p] += block.change[k, p] * (block.gradient[k, p] - pull)
+    for p in range(BLOCK_PIXELS):
+        rest = max(block.squares[p] - explained[p], np.float32(1e-5) * block.squares[p])
         block.squares[p] = rest
         at_least = np.float32(max(block.n_valid[p] - block.rank[p] + 1, 1))
         bound = max(np.sqrt(rest / at_least), QUANTISATION_SIGMA)
