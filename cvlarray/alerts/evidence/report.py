@@ -26,6 +26,8 @@ LINE_MM = 4.6
 MARGIN_MM = 18
 PICTURE_GAP_MM = 4
 MAX_PICTURE_MM = 62
+WITH_HEADING_MM = 28
+"""A heading isn't left alone at the foot of a page."""
 MAX_VERTICES = 40
 SHORT_HASH = 16
 GREY, RULE_GREY = 110, 205
@@ -204,7 +206,7 @@ class _Report(FPDF):
 
     def _heading(self, text: str) -> None:
         self.ln(3)
-        self._keep_together(HEADING_PT)
+        self._keep_together(WITH_HEADING_MM)
         self.set_font(FONT, "B", HEADING_PT)
         self.set_text_color(*ACCENT)
         self._line(text)
