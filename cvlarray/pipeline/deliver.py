@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
+import pandas as pd
 
 from cvlarray.alerts import UNASSIGNED, read_alerts
 from cvlarray.alerts.deliver import (
+    AlertVersion,
     Attempt,
     Entry,
     Outbox,
@@ -19,6 +22,7 @@ from cvlarray.alerts.deliver import (
     fill_outbox,
     send_due,
 )
+from cvlarray.alerts.events import State, read_events
 from cvlarray.alerts.package import Dossier, package_files, write_folder
 from cvlarray.alerts.package.archive import zip_bytes
 from cvlarray.alerts.route import PackageFormat, Partner
@@ -26,6 +30,7 @@ from cvlarray.config import RunConfig
 from cvlarray.errors import DeliveryError
 from cvlarray.pipeline.context import RunContext, workspace_of
 from cvlarray.pipeline.dossiers import DossierMaker
+from cvlarray.pipeline.jurisdiction import place
 from cvlarray.pipeline.latency import update_latencies
 from cvlarray.pipeline.search import load_context
 from cvlarray.pipeline.units import Stage
@@ -80,6 +85,8 @@ def deliver_alerts(
     workspace = workspace_of(config)
     with _made_alerts(config) as (context, ledger, alerts), Outbox(workspace.outbox) as outbox:
         with outbox.delivering():
+            told_of = set().union(*(outbox.taken(destination) for destination in destinations))
+            alerts = _with_endings(alerts, config, told_of)  # noqa: PLW2901 (with what is over)
             latencies = update_latencies(context, ledger, alerts, sent=outbox.first_sent())
             undecided = _why_undecided(alerts)
             if undecided is None:
@@ -141,6 +148,23 @@ def make_package(
     else:
         write_folder(files, path)
     return path
+
+
+def _with_endings(
+    alerts: gpd.GeoDataFrame, config: RunConfig, told_of: set[AlertVersion]
+) -> gpd.GeoDataFrame:
+    """Return the alerts and those events that are over since somebody was told of them."""
+    path = workspace_of(config).events
+    if not told_of or not path.exists():
+        return alerts
+    over = read_events(path, states=(State.WITHDRAWN, State.MERGED))
+    versions = map(AlertVersion, over["event_id"].astype(str), alert_versions(over))
+    is_news = np.array([version not in told_of for version in versions], bool)
+    news = over[over["event_id"].isin({each.event_id for each in told_of}) & is_news]
+    if news.empty:
+        return alerts
+    placed = place(news.assign(priority=UNASSIGNED), config).alerts
+    return placed if alerts.empty else pd.concat([alerts, placed], ignore_index=True)
 
 
 def _why_undecided(alerts: gpd.GeoDataFrame) -> str | None:

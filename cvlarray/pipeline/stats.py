@@ -14,6 +14,7 @@ from cvlarray.alerts.latency import Latency
 from cvlarray.alerts.statistics import Operations, operations
 from cvlarray.config import RunConfig
 from cvlarray.errors import StoreError
+from cvlarray.pipeline.context import workspace_of
 from cvlarray.pipeline.latency import read_latencies
 from cvlarray.store import Workspace
 from cvlarray.vectorize import area_m2
@@ -33,7 +34,7 @@ def run_statistics(config: RunConfig, *, start: dt.date, end: dt.date) -> Operat
     ValueError
         If the period ends before it starts.
     """
-    workspace = Workspace(config.workspace)
+    workspace = workspace_of(config)
     if not workspace.alerts_parquet.exists():
         raise StoreError(f"{workspace.path} has no alerts yet; make them with `cvlarray run`")
     alerts = read_alerts(workspace.alerts_parquet)

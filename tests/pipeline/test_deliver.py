@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from typer.testing import CliRunner
 
-from cvlarray.alerts import read_alerts
+from cvlarray.alerts import read_alerts, write_alerts
 from cvlarray.alerts.deliver import Outbox, Secrets
 from cvlarray.alerts.evidence import verify_package
 from cvlarray.alerts.feedback import Decision, Reason
@@ -300,3 +301,44 @@ def test_the_statistics_of_a_period(routed, tmp_path):
         app, ["stats", str(path), "--from", "2020-01-01", "--to", "2020-01-02"]
     )
     assert "0 alerts" in empty.stdout
+
+
+def test_who_was_told_of_an_alert_is_told_when_it_is_withdrawn(routed, tmp_path):
+    config = load_config(routed(tmp_path))
+    deliver_alerts(config, told=ignore, secrets=SECRETS)
+    workspace = Workspace(config.workspace)
+    alerts = read_alerts(workspace.alerts_parquet)
+    (event_id,), (version,) = alerts["event_id"], alerts["version"]
+    withdraw(workspace.events, event_id)
+    write_alerts(alerts.iloc[:0], workspace.alerts_geojson, workspace.alerts_parquet)
+
+    attempts = []
+    deliver_alerts(config, told=attempts.append, secrets=SECRETS)
+    assert sorted(attempt.entry.destination for attempt in attempts) == [
+        "fiscalia/directory", "rangers/directory", "rangers/feed",
+    ]  # fmt: skip
+    assert all(attempt.entry.subject.startswith("WITHDRAWN: high") for attempt in attempts)
+    package = tmp_path / "out" / "fiscalia" / f"{event_id}_v{version + 1}"
+    assert verify_package(package).is_intact
+    assert json.loads((package / "alert.geojson").read_text())["properties"]["state"] == "withdrawn"
+    (in_feed,) = json.loads((tmp_path / "out/feed/alerts.geojson").read_text())["features"]
+    assert in_feed["properties"]["state"] == "withdrawn"
+    deliver_alerts(config, told=attempts.append, secrets=SECRETS)
+    assert len(attempts) == 3
+
+
+def withdraw(path: Path, event_id: str) -> None:
+    """Append the version that the store of events appends when an event ends."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    (last,) = connection.execute("SELECT * FROM event WHERE event_id = ?", (event_id,))
+    row = dict(last) | {"fid": None, "state": "withdrawn", "change": "withdrawn"}
+    row["version"] += 1
+    names = ", ".join(row)
+    marks = ", ".join(f":{name}" for name in row)
+    added = connection.execute(f"INSERT INTO event_version ({names}) VALUES ({marks})", row)
+    connection.execute(
+        "UPDATE event_head SET fid = ?, version = ? WHERE event_id = ?",
+        (added.lastrowid, row["version"], event_id),
+    )
+    connection.close()

@@ -24,6 +24,7 @@ PRIORITIES = {"high": 300, "medium": 200, "low": 100}
 
 DETAILS = (
     "event_id",
+    "state",
     "class",
     "confidence",
     "priority",

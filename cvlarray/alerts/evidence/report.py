@@ -189,6 +189,7 @@ class _Report(FPDF):
         return {
             "event_id": dossier.event_id,
             "version": dossier.version,
+            "state": words.states.get(str(told.get("state")), ""),
             "class": words.classes.get(str(told.get("class")), str(told.get("class"))),
             "confidence": "" if confidence is None else f"{confidence:.2f}",
             "priority": words.priorities.get(str(told.get("priority")), words.unknown),

@@ -18,6 +18,7 @@ class Words:
     """Labels of the table of facts, by property."""
     classes: Mapping[str, str]
     priorities: Mapping[str, str]
+    states: Mapping[str, str]
     where: str
     outline: str
     vertex: str
@@ -53,6 +54,7 @@ SPANISH = Words(
     facts={
         "event_id": "Alerta",
         "version": "Versión",
+        "state": "Situación",
         "class": "Clase",
         "confidence": "Confianza",
         "priority": "Prioridad",
@@ -83,6 +85,12 @@ SPANISH = Words(
         "low": "baja",
         "monitoring": "seguimiento",
         "unassigned": "sin asignar",
+    },
+    states={
+        "pending": "pendiente",
+        "confirmed": "confirmada",
+        "withdrawn": "RETIRADA por observaciones posteriores",
+        "merged": "unida a otra alerta",
     },
     where="Ubicación",
     outline="Vértices del contorno",
@@ -140,6 +148,7 @@ ENGLISH = Words(
     facts={
         "event_id": "Alert",
         "version": "Version",
+        "state": "State",
         "class": "Class",
         "confidence": "Confidence",
         "priority": "Priority",
@@ -170,6 +179,12 @@ ENGLISH = Words(
         "low": "low",
         "monitoring": "monitoring",
         "unassigned": "unassigned",
+    },
+    states={
+        "pending": "pending",
+        "confirmed": "confirmed",
+        "withdrawn": "WITHDRAWN after later observations",
+        "merged": "merged into another alert",
     },
     where="Location",
     outline="Vertices of the outline",

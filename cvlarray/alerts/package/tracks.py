@@ -20,6 +20,9 @@ KML_COLOURS = {"high": "ff2a2ae6", "medium": "ff1f9cf5", "low": "ff4fd6f2"}
 """By priority, alpha-blue-green-red as KML has it."""
 OTHER_COLOUR = "ffb0b0b0"
 
+OVER = frozenset({"withdrawn", "merged"})
+"""States of events that are over, which whoever was told of them must see at once."""
+
 
 def summary_line(dossier: Dossier) -> str:
     """Return an alert in a line: priority, class, hectares, date, confidence."""
@@ -27,10 +30,12 @@ def summary_line(dossier: Dossier) -> str:
     hectares, doubt = (
         (told.get(name) or 0.0) / 10_000 for name in ("area_m2", "area_uncertainty_m2")
     )
+    state = told.get("state")
+    over = f"{state.upper()}: " if state in OVER else ""
     return (
-        f"{told.get('priority', 'unassigned')} {told.get('class', 'change')}: "
+        f"{over}{told.get('priority', 'unassigned')} {told.get('class', 'change')}: "
         f"{hectares:.2f} ± {doubt:.2f} ha, first seen {told.get('first_detected')}, "
-        f"confidence {told.get('confidence', 0):.2f}"
+        f"confidence {told.get('confidence') or 0:.2f}"
     )
 
 
