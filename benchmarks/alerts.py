@@ -32,7 +32,7 @@ N_CLASSES = 5
 SMOOTH_PX, ROUGH_PX = 16.0, 4.0
 """Standard deviation of the smoothing [pixels]: 3 and 80 patches in 10,000 pixels."""
 TRANSFORM = Affine(10, 0, 300_000, 0, -10, 8_600_000)
-BLOCK_PX = 1_024
+BLOCK_PX = 256
 CORES = 2
 
 Mask = NDArray[np.uint8]
@@ -154,10 +154,10 @@ def vectorise_memory() -> Measurement:
 
 @measures("vectorise_difference")
 def vectorise_difference() -> Measurement:
-    """On a corner of either mask, four blocks and a bit."""
+    """On a corner of either mask, 64 blocks and a bit."""
     n_differing = n_polygons = 0
     for sigma_px in (SMOOTH_PX, ROUGH_PX):
-        mask = make_mask(sigma_px, 2 * BLOCK_PX + 100)
+        mask = make_mask(sigma_px, 8 * BLOCK_PX + 100)
         ours = normalised(
             (value, wkb)
             for values, geometries in our_wkb(mask)

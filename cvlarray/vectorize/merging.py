@@ -25,7 +25,7 @@ IntArray = npt.NDArray[np.int32]
 KeyArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-MAX_POINTS = 1 << 20
+MAX_POINTS = 1 << 18
 """Vertices that are handed out at once, unless a single polygon has more."""
 
 HANDED_OUT = -1

@@ -42,7 +42,7 @@ Connectivity = Literal[4, 8]
 
 KeyArray = npt.NDArray[np.int64]
 
-BLOCK_PX = 1024
+BLOCK_PX = 512
 """Side of the blocks in which a raster without Dask chunks is read."""
 
 
@@ -57,7 +57,7 @@ def vectorize(
     """Turn patches of equal values into polygons, as if the raster were one array.
 
     The raster is read block by block, each block once: Dask chunks as they are, anything else in
-    windows of 1024 pixels. The result doesn't depend on the blocks.
+    windows of 512 pixels. The result doesn't depend on the blocks.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def trace_patches(
 
     Yields
     ------
-    The patches completed by each row of blocks, about a million vertices at once. A ring may touch
+    The patches completed by each row of blocks, about a quarter of a million vertices at once. A ring may touch
     itself in a corner if ``connectivity`` is 8, as in GDAL's polygonize.
 
     Raises
@@ -188,7 +188,7 @@ def patch_polygons(patches: Patches, transform: Affine) -> npt.NDArray[np.object
 def raster_blocks(values: xr.DataArray) -> Iterator[tuple[slice, slice]]:
     """Yield the rows and columns of the blocks in which to read a raster (y, x), row by row.
 
-    They are its Dask chunks, or windows of 1024 pixels.
+    They are its Dask chunks, or windows of 512 pixels.
     """
     rows, cols = raster_chunks(values)
     for y0, y1 in pairwise(accumulate(rows, initial=0)):
