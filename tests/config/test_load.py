@@ -133,6 +133,24 @@ class TestPaths:
         moved = load_config(path, {"workspace": "/elsewhere"})
         assert moved.search.source == "/elsewhere/items.parquet"
 
+    def test_layers_lie_beside_the_yaml_and_come_back_as_they_were(
+        self, write: Write, minimal: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("LAYERS", "official")
+        files = {"name": "a", "role": "road", "source": {"path": ["$LAYERS/a.shp", "b $$1.shp"]}}
+        one = {"name": "b", "role": "river", "source": {"path": "../c.gpkg"}}
+        wfs = {"url": "https://example.org/wfs?x=$1", "typename": "t"}
+        service = {"name": "c", "role": "river", "source": wfs}
+        path = write(f"{minimal}layers: {json.dumps([files, one, service])}")
+        config = load_config(path)
+        folder = path.parent
+        assert config.layers[0].source.path == (folder / "official/a.shp", folder / "b $1.shp")
+        assert config.layers[1].source.path == (folder.parent / "c.gpkg",)
+        assert config.layers[2].source.url == wfs["url"]
+        again = folder / "again.yaml"
+        again.write_text(config.to_yaml())
+        assert load_config(again) == config
+
 
 class TestMasking:
     def test_flags_are_named_and_no_observation_is_never_clear(

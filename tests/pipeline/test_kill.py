@@ -16,6 +16,7 @@ import psutil
 import xarray as xr
 import yaml
 
+from cvlarray.alerts.events import read_versions
 from cvlarray.config import load_config
 from cvlarray.store import Workspace
 from tests.pipeline.forest import run_settings
@@ -99,6 +100,7 @@ def test_a_run_killed_at_any_moment_resumes_bit_for_bit(forest_source, tmp_path)
             xr.open_zarr(getattr(one, name), mask_and_scale=False).load(),
             xr.open_zarr(getattr(other, name), mask_and_scale=False).load(),
         )
+    assert read_versions(one.events).equals(read_versions(other.events))
     assert one.alerts_geojson.read_bytes() == other.alerts_geojson.read_bytes()
 
 
