@@ -141,8 +141,8 @@ def trace_patches(
 
     Yields
     ------
-    The patches completed by each row of blocks, about a quarter of a million vertices at once. A ring may touch
-    itself in a corner if ``connectivity`` is 8, as in GDAL's polygonize.
+    The patches completed by each row of blocks, about a quarter of a million vertices at once. A
+    ring may touch itself in a corner if ``connectivity`` is 8, as in GDAL's polygonize.
 
     Raises
     ------
