@@ -150,7 +150,7 @@ def corners(grid: GeoBox) -> list[list[list[float]]]:
     return [[[float(x), float(y)] for x, y in outline(grid).exterior.coords]]
 
 
-@measures("cubes/plan_huge_cube")
+@measures("plan_huge_cube")
 def plan_huge_cube() -> Measurement:
     """Plan a run of the cube that has not begun; its Items lie in a snapshot."""
     with tempfile.TemporaryDirectory() as folder:
