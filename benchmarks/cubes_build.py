@@ -1,0 +1,61 @@
+"""Building cubes: against the bare decoding of the same pixels, and against our peers."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.cubes_scenes import scenes
+from benchmarks.cubes_sides import LARGE, SIZE
+from benchmarks.measure import ONE_THREAD, Worker, compare, run_command
+from benchmarks.registry import Measurement, measures
+
+PAIRS = 3
+WHAT = f"{SIZE[0]} × {SIZE[1]} px, 24 dates, 4 bands of 10 m and 2 of 20 m, two granules"
+
+
+def against(ours: str, peer: str, *, pairs: int = PAIRS) -> tuple[float, float, str]:
+    """Return the peer's CPU over ours, the peer's CPU-s, and how it was measured."""
+    scenes(*SIZE)
+    with (
+        Worker(f"benchmarks.cubes_sides:{ours}", env=ONE_THREAD) as first,
+        Worker(f"benchmarks.cubes_sides:{peer}", env=ONE_THREAD) as second,
+    ):
+        both = compare(first.cpu_per_unit, second.cpu_per_unit, pairs=pairs)
+    return both.ratio, both.peer, f"{both.note('a cube')}; {WHAT}"
+
+
+@measures("build_cpu_aligned")
+def build_cpu_aligned() -> Measurement:
+    """The floor reads the overlap of the granules once, as we do."""
+    ratio, decode_s, note = against("build_aligned", "decode_aligned")
+    return Measurement(1 / ratio, "×", decode_s, 1 / ratio, note)
+
+
+@measures("build_cpu_misaligned")
+def build_cpu_misaligned() -> Measurement:
+    """The floor reads each file's window once, whatever our tiles."""
+    ratio, decode_s, note = against("build_misaligned", "decode_misaligned")
+    return Measurement(1 / ratio, "×", decode_s, 1 / ratio, note)
+
+
+@measures("odc_stac_cpu")
+def odc_stac_cpu() -> Measurement:
+    """With a chunk a date, which is its quickest."""
+    ratio, peer_s, note = against("build_aligned", "build_odc_stac")
+    return Measurement(ratio, "×", peer_s, ratio, note)
+
+
+@measures("time_contiguous_shards")
+def time_contiguous_shards() -> Measurement:
+    """24 dates a shard against one."""
+    ratio, peer_s, note = against("build_aligned", "build_date_by_date")
+    return Measurement(1 / ratio, "×", peer_s, 1 / ratio, note)
+
+
+@measures("peak_memory")
+def peak_memory() -> Measurement:
+    """Of the whole process, tiles of 1024 pixels."""
+    scenes(*LARGE)
+    usage = run_command([sys.executable, "-m", "benchmarks.cubes_sides", "2"])
+    note = f"{LARGE[0]} × {LARGE[1]} px, 24 dates, 6 bands; {usage.cpu_s:.3g} CPU-s"
+    return Measurement(usage.peak_rss_bytes / 1e6, "MB", note=note)

@@ -1,0 +1,172 @@
+"""The same cube built by us, by our peers, and the bare decoding of its pixels."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dask
+import rasterio
+import xarray as xr
+from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
+from zarr.codecs import BloscCodec
+
+from benchmarks.cubes_scenes import BANDS, FOLDER, granules, grid, scenes
+from benchmarks.worker import Work
+from cvlarray.cube import block_dataset, cube_variables, group_by_day, read_block, times
+from cvlarray.grid import tiles
+from cvlarray.sensors import Scene, read_item
+from cvlarray.store import create_store, write_region
+
+SIZE = 1024, 1536
+LARGE = 2048, 2560
+SHIFT_PX = 200
+"""By how much the misaligned grid lies off the files' blocks."""
+TILE_PX, SHARD_PX, CHUNK_PX, N_DATES = 1024, 512, 128, 24
+HOT = BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle")
+
+
+def aligned(size: tuple[int, int] = SIZE) -> GeoBox:
+    """Return the grid that starts where blocks do."""
+    return grid(*size)
+
+
+def misaligned() -> GeoBox:
+    """Return a grid within it that starts elsewhere."""
+    return grid(*SIZE)[SHIFT_PX:-56, SHIFT_PX:-56]
+
+
+def decode(geobox: GeoBox, items: Sequence[dict[str, Any]]) -> None:
+    """Read the windows that the cube needs, the overlap once, in one thread."""
+    for item in items:
+        is_second = item["id"].split("_")[1].endswith("G")
+        for band in BANDS:
+            with rasterio.open(item["assets"][band]["href"]) as source:
+                source.read(1, window=needed(source, geobox, is_second))
+
+
+def needed(source: rasterio.DatasetReader, geobox: GeoBox, is_second: bool) -> Window:
+    """Return the window of a file under the grid, without what the first granule covers."""
+    first = granules(SIZE[1])[0]
+    left = max(geobox.affine.c, CORNER_X + 10 * first.stop) if is_second else geobox.affine.c
+    right = geobox.affine.c + 10 * geobox.shape[1]
+    top, bottom = geobox.affine.f, geobox.affine.f - 10 * geobox.shape[0]
+    (row0, col0), (row1, col1) = (
+        source.index(x + 1, y - 1) for x, y in ((left, top), (right - 2, bottom + 2))
+    )
+    rows = slice(max(0, row0), min(source.height, row1 + 1))
+    cols = slice(max(0, col0), min(source.width, col1 + 1))
+    return Window.from_slices(rows, cols)
+
+
+CORNER_X = grid(1, 1).affine.c
+
+
+def units(
+    path: Path, geobox: GeoBox, items: Sequence[dict[str, Any]], time_shard: int = N_DATES
+) -> Iterator[Callable[[], None]]:
+    """Make the store; yield what reads and writes each tile."""
+    shutil.rmtree(path, ignore_errors=True)
+    read: list[Scene] = [read_item(item) for item in items]
+    days, variables = group_by_day(read), cube_variables(read, BANDS)
+    create_store(
+        path,
+        geobox=geobox,
+        times=times(days),
+        variables=variables,
+        shard_px=SHARD_PX,
+        chunk_px=CHUNK_PX,
+        time_shard=time_shard,
+    )
+    for tile in tiles(geobox, TILE_PX):
+        yield partial(_build_tile, path, tile, days, variables)
+
+
+def _build_tile(path: Path, tile: Any, days: Any, variables: Any) -> None:
+    block = read_block(days, tile.geobox, variables)
+    dataset = block_dataset(block, days, tile.geobox, variables)
+    write_region(path, dataset, y=tile.y, x=tile.x, time=slice(0, len(days)))
+
+
+def build(geobox: GeoBox, items: Sequence[dict[str, Any]], **layout: int) -> None:
+    """Build our cube in this thread."""
+    for unit in units(FOLDER / "ours.zarr", geobox, items, **layout):
+        unit()
+
+
+def build_in_threads(n_threads: int) -> None:
+    """Build the large cube in threads."""
+    work = units(FOLDER / "large.zarr", aligned(LARGE), scenes(*LARGE))
+    with ThreadPoolExecutor(n_threads) as pool:
+        for done in [pool.submit(unit) for unit in work]:
+            done.result()
+
+
+def odc_stac(geobox: GeoBox, items: Sequence[dict[str, Any]]) -> None:
+    """Build with odc-stac, a chunk a date: the quickest of its ways."""
+    import odc.stac
+    import pystac
+
+    cube = odc.stac.load(
+        [pystac.Item.from_dict(item) for item in items],
+        bands=BANDS,
+        geobox=geobox,
+        groupby="solar_day",
+        resampling="nearest",
+        dtype="uint16",
+        chunks={"y": -1, "x": -1},
+    )
+    _store(cube, FOLDER / "odc.zarr")
+
+
+def _store(cube: xr.Dataset, path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    plain = cube.drop_attrs().drop_encoding()
+    chunks = (1, SHARD_PX, SHARD_PX)
+    encoding = {name: {"chunks": chunks, "compressors": (HOT,)} for name in plain.data_vars}
+    with dask.config.set(scheduler="synchronous"):
+        plain.to_zarr(path, mode="w", encoding=encoding, zarr_format=3, consolidated=False)
+
+
+def _side(work: Callable[..., None], geobox: GeoBox, **options: int) -> Work:
+    return partial(work, geobox, scenes(*SIZE), **options), 1
+
+
+def decode_aligned() -> Work:
+    """Decode the aligned windows."""
+    return _side(decode, aligned())
+
+
+def decode_misaligned() -> Work:
+    """Decode the misaligned windows."""
+    return _side(decode, misaligned())
+
+
+def build_aligned() -> Work:
+    """Build the aligned cube."""
+    return _side(build, aligned())
+
+
+def build_misaligned() -> Work:
+    """Build the misaligned cube."""
+    return _side(build, misaligned())
+
+
+def build_date_by_date() -> Work:
+    """Build the aligned cube in shards of one date."""
+    return _side(build, aligned(), time_shard=1)
+
+
+def build_odc_stac() -> Work:
+    """Build the aligned cube with odc-stac."""
+    return _side(odc_stac, aligned())
+
+
+if __name__ == "__main__":
+    build_in_threads(int(sys.argv[1]))
