@@ -9,12 +9,15 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from benchmarks.registry import Measurement, measures
+from cvlarray.baseline import fit_baseline
 from cvlarray.kernels.harmonics import fit_robust
 from cvlarray.kernels.online import residuals, state_of, update
 from cvlarray.kernels.season import TimeAxis, design_matrix
+from cvlarray.monitor import start
 
 N_UPDATES = 73
 DAYS = np.arange(17_897, 17_897 + 5 * (219 + N_UPDATES), 5)
@@ -33,6 +36,18 @@ def update_drift_p50() -> Measurement:
 def update_drift_p99() -> Measurement:
     """Predictions at all dates, over the refit's sigma."""
     return _percentile(99)
+
+
+@measures("state_size")
+def state_size() -> Measurement:
+    """Of the arrays that a daily run reads and writes, not compressed."""
+    names = ["ndvi", "nbr", "ndmi", "red", "swir16", "swir22"]
+    times = DAYS.astype("datetime64[D]").astype("datetime64[ns]")
+    values = np.resize(_series()[:, :1], (len(names), DAYS.size, 1, 1))
+    coords = {"feature": names, "time": times, "y": [0.0], "x": [0.0]}
+    features = xr.DataArray(values, coords, ("feature", "time", "y", "x"))
+    state = start(fit_baseline(features))
+    return Measurement(sum(one.nbytes for one in state.data_vars.values()), "B")
 
 
 def _percentile(share: int) -> Measurement:

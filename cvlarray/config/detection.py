@@ -107,6 +107,13 @@ class BaselineConfig(Section):
         description="Clear observations a pixel needs in the history, 3 to 10000 and more than the "
         "2 + 2 × harmonic_order coefficients; null: twice the coefficients.",
     )
+    stable_history_significance: float | None = Field(
+        default=None,
+        gt=0,
+        le=0.5,
+        description="Take as normal only what follows the last break of a pixel's history, found "
+        "with this probability of cutting a stable one, above 0, up to 0.5; null: all of it.",
+    )
 
     @field_validator("features")
     @classmethod

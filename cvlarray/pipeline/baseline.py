@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from functools import partial
-from typing import TypedDict
 
 import numpy as np
 import xarray as xr
 
 import cvlarray
-from cvlarray.baseline import fit_baseline
+from cvlarray.baseline import fit_baseline, stable_history
 from cvlarray.config import RunConfig
 from cvlarray.features import bands_of, feature_cube
 from cvlarray.grid import Tile
@@ -21,13 +21,6 @@ from cvlarray.pipeline.normalize import corrected, prepared
 from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, StoreLocation, create_store, input_hash, open_raw, write_region
-
-
-class FitSettings(TypedDict):
-    """Arguments of `fit_baseline`."""
-
-    harmonic_order: int
-    min_observations: int | None
 
 
 def create_baseline(context: RunContext) -> None:
@@ -96,19 +89,25 @@ def fit_tile(
     """Fit the seasonal models of a tile and write them."""
     features = read_features(cube, tile, history, config)
     period = config.periods.history
-    fitted = fit_baseline(
-        features, history=slice(str(period.start), str(period.end)), **fit_settings(config)
-    ).compute(scheduler="synchronous")
+    fitted = fit_season(features, period.start, period.end, config)
+    fitted = fitted.compute(scheduler="synchronous")
     n_written = write_region(baseline, fitted, y=tile.y, x=tile.x)
     return UnitOutcome(n_bytes_read=features.nbytes, n_bytes_written=n_written)
 
 
-def fit_settings(config: RunConfig) -> FitSettings:
-    """Return how seasons are fitted, as `fit_baseline` takes it."""
-    return {
-        "harmonic_order": config.baseline.harmonic_order,
-        "min_observations": config.baseline.min_observations,
-    }
+def fit_season(
+    features: xr.DataArray, first: dt.date, last: dt.date, config: RunConfig
+) -> xr.Dataset:
+    """Return the seasons of a history as the run fits them, lazily."""
+    significance = config.baseline.stable_history_significance
+    if significance is not None:
+        features = stable_history(features, significance=significance)
+    return fit_baseline(
+        features,
+        history=slice(str(first), str(last)),
+        harmonic_order=config.baseline.harmonic_order,
+        min_observations=config.baseline.min_observations,
+    )
 
 
 def read_features(cube: StoreLocation, tile: Tile, time: slice, config: RunConfig) -> xr.DataArray:

@@ -13,12 +13,12 @@ import numpy as np
 import xarray as xr
 
 import cvlarray
-from cvlarray.baseline import fit_baseline, is_forest
+from cvlarray.baseline import is_forest
 from cvlarray.config import RunConfig
 from cvlarray.grid import Tile
 from cvlarray.monitor import Sightings, detections, measure_dates, refit, start, update
 from cvlarray.names import DATE_OFFSET, DETECTION_VARIABLES
-from cvlarray.pipeline.baseline import fit_settings, read_features
+from cvlarray.pipeline.baseline import fit_season, read_features
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.ingest import DateInput
 from cvlarray.pipeline.normalize import prepared
@@ -117,9 +117,9 @@ def watch_tile(
         state = update(state, features, dates=dates, detector=detector, sightings=sightings)
         taken = wanted[len(log.dates) : len(log.dates) + features.sizes["time"]]
         log = replace(log, dates=(*log.dates, *taken), unjudged=(*log.unjudged, *unjudged(dates)))
+    n_written = 0
     if new or kept_until is None:
-        log = write_state(workspace, tile, log, state)
-    n_written = sum(one.nbytes for one in state.data_vars.values()) if new else 0
+        log, n_written = write_state(workspace, tile, log, state)
     n_written += write_region(workspace.detections, detections(state), y=tile.y, x=tile.x)
     n_written += write_sightings(
         workspace.sightings, tile, sightings.table, kept_until=day_number(kept_until)
@@ -157,9 +157,7 @@ def refit_tile(
     last = in_year(config.periods.monitoring.start, year) - dt.timedelta(days=1)
     history = cube_dates.between(first, last)
     features = read_features(workspace.cube, tile, history, config)
-    season = fit_baseline(
-        features, history=slice(str(first), str(last)), **fit_settings(config)
-    ).compute(scheduler="synchronous")
+    season = fit_season(features, first, last, config).compute(scheduler="synchronous")
     return refit(state, season)
 
 

@@ -141,12 +141,19 @@ def read_state(workspace: Workspace, tile: Tile, log: StateLog) -> xr.Dataset:
     return state
 
 
-def write_state(workspace: Workspace, tile: Tile, log: StateLog, state: xr.Dataset) -> StateLog:
-    """Write a tile's next state beside the one that holds; return its log, to be written last."""
+def write_state(
+    workspace: Workspace, tile: Tile, log: StateLog, state: xr.Dataset
+) -> tuple[StateLog, int]:
+    """Write a tile's next state beside the one that holds.
+
+    Returns
+    -------
+    Its log, to be written last, and the bytes written.
+    """
     after = replace(log, attrs=state.attrs, place=1 - log.place)
     stored = state[[variable.name for variable in STATE_VARIABLES]]
-    write_region(workspace.states[after.place], stored, y=tile.y, x=tile.x)
-    return after
+    n_written = write_region(workspace.states[after.place], stored, y=tile.y, x=tile.x)
+    return after, n_written
 
 
 def write_log(workspace: Workspace, tile: Tile, log: StateLog) -> None:
