@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from cvlarray.alerts.deliver import Outbox
@@ -33,7 +34,8 @@ def test_killed_at_any_moment(receiver, tmp_path):
             child = int(zygote.stdout.readline())
             if kill_after_s is not None:
                 time.sleep(kill_after_s)
-                os.kill(child, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it had ended already
+                    os.kill(child, signal.SIGKILL)
             return int(zygote.stdout.readline())
 
         codes = [run(kill_after_s=chance.uniform(0, 0.25)) for _ in range(N_KILLS)]
