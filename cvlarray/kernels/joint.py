@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2
+from scipy.special import gammaincc, gammainccinv
 
 from cvlarray.kernels.accelerate import aligned_zeros, jit, jit_inline
 from cvlarray.kernels.harmonics import HarmonicFit, check_series, store
@@ -98,7 +98,9 @@ def fit_joint(
 
 def _tuning(single: float, n_bands: int) -> float:
     """Return the size beyond which as many Gaussian observations lie as beyond a single band's."""
-    return float(np.sqrt(chi2.isf(chi2.sf(single**2, 1), n_bands)))
+    # The tail of chi² with k degrees of freedom beyond x is gammaincc(k / 2, x / 2).
+    tail = gammaincc(0.5, single**2 / 2)
+    return float(np.sqrt(2 * gammainccinv(n_bands / 2, tail)))
 
 
 def _blocks(n_bands: int, block: Block) -> Block:
