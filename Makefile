@@ -40,7 +40,7 @@ models: $(VENV)/.locked  ## add torch, for the learned models and their tests
 	@$(UV) pip install --no-config --quiet --python $(PY) "torch>=2.10,<2.14"
 
 test: $(VENV)/.locked  ## run the tests; ARGS="-k name" is handed to pytest
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.locked  ## formatting, style, types, layers
 	@$(VENV)/bin/ruff format --check .

@@ -39,10 +39,17 @@ hypothesis.settings.load_profile("ci" if IN_CI else "local")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test that reads the external folder, so that `-m "not external_data"` works."""
+    """Mark each test that reads the external folder, so that `-m "not external_data"` works.
+
+    And keep the tests of a file together where several processes share the work, as its servers
+    and runs are made once a process; those that look at the demo's run too, whatever file.
+    """
     for item in items:
-        if "external_data" in getattr(item, "fixturenames", ()):
+        used = getattr(item, "fixturenames", ())
+        if "external_data" in used:
             item.add_marker("external_data")
+        group = "demo" if "demo_workspace" in used else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(wrapper=True)

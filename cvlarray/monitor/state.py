@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -313,21 +314,48 @@ def _update(
     days: list[int],
     sightings: Sightings | None,
 ) -> NDArray[np.int32]:
-    state = pixel_state(arrays)
+    words, parts = _laid_out(arrays)
+    state = PixelState.of(flat_pixels(one) for one in parts)
     note = None if sightings is None else sightings.note
     scan(watch, state, flat_pixels(features), days, DateStatistics(*dates), note)
-    return _pack(state, features.shape[2:])
+    return _with_narrow(words, parts)
 
 
 def _pack(state: PixelState, shape: tuple[int, ...]) -> NDArray[np.int32]:
     """Return a state as words of four bytes (word, y, x): a task returns one array."""
-    words = [
-        (one if one.dtype.itemsize == 4 else one.astype(np.int32))
-        .view(np.int32)
-        .reshape(-1, *shape)
-        for one in map(np.ascontiguousarray, state.arrays())
-    ]
-    return np.concatenate(words)
+    return _with_narrow(*_laid_out([one.reshape(-1, *shape) for one in state.arrays()]))
+
+
+def _laid_out(
+    arrays: Iterable[NDArray[Any]],
+) -> tuple[NDArray[np.int32], list[NDArray[Any]]]:
+    """Return words with room for a state, and a copy of its arrays to work on.
+
+    Those of four bytes are views of the words, so that a tile's state isn't copied once more when
+    it is done with; narrower ones are copies of their own.
+    """
+    given = list(arrays)
+    height, width = given[0].shape[-2:]
+    sizes = [int(np.prod(one.shape[:-2])) for one in given]
+    words = np.empty((sum(sizes), height, width), np.int32)
+    parts = []
+    for first, size, one in zip(accumulate(sizes, initial=0), sizes, given, strict=False):
+        is_word = one.dtype.itemsize == words.itemsize
+        part = words[first : first + size].view(one.dtype) if is_word else np.empty_like(one)
+        parts.append(part.reshape(one.shape))
+        parts[-1][...] = one
+    return words, parts
+
+
+def _with_narrow(words: NDArray[np.int32], parts: Sequence[NDArray[Any]]) -> NDArray[np.int32]:
+    """Return the words with the arrays that are narrower than a word written into them."""
+    first = 0
+    for part in parts:
+        size = int(np.prod(part.shape[:-2]))
+        if part.dtype.itemsize != words.itemsize:
+            words[first : first + size] = part.reshape(size, *part.shape[-2:])
+        first += size
+    return words
 
 
 def _unpack(packed: xr.DataArray, source: xr.Dataset, detector: Detector) -> xr.Dataset:

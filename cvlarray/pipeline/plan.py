@@ -110,11 +110,16 @@ def make_plan(config: RunConfig) -> Plan:
 
 
 def _peak_bytes(context: RunContext) -> float:
-    """Return the base plus what the largest units hold that run at the same time."""
-    largest = max(_ingest_bytes(context), _baseline_bytes(context), _monitor_bytes(context))
+    """Return the base plus what the units hold that run at the same time, of the largest stage."""
+    n_threads = _threads_of_a_worker(context.config)
+    n_tiles = min(n_threads, len(context.tiles))
+    largest = max(
+        min(n_threads, count_ingest_units(context)) * _ingest_bytes(context),
+        n_tiles * _baseline_bytes(context),
+        n_tiles * _monitor_bytes(context),
+    )
     does_all = isinstance(context.config.cluster, Threads)
-    n_units = min(_threads_of_a_worker(context.config), count_ingest_units(context))
-    return (PROCESS_BYTES if does_all else WORKER_BYTES) + n_units * largest
+    return (PROCESS_BYTES if does_all else WORKER_BYTES) + largest
 
 
 def _ingest_bytes(context: RunContext) -> float:

@@ -125,12 +125,20 @@ def kill_workers_that_write(process: subprocess.Popen[bytes], store: Path, n_bef
     deadline = time.monotonic() + DEADLINE_S
     while process.poll() is None and time.monotonic() < deadline:
         if n_files(store.parent) >= n_before and half_written(store):
-            for worker in workers_of(process):
-                with suppress(psutil.NoSuchProcess):
-                    worker.kill()
-            return bool(half_written(store))
+            workers = workers_of(process)
+            signal_all(workers, signal.SIGSTOP)
+            if half_written(store):  # still: stopped, they can't finish it
+                signal_all(workers, signal.SIGKILL)
+                return True
+            signal_all(workers, signal.SIGCONT)
         time.sleep(0.0005)
     return False
+
+
+def signal_all(workers: list[psutil.Process], number: int) -> None:
+    for worker in workers:
+        with suppress(psutil.NoSuchProcess):
+            worker.send_signal(number)
 
 
 def test_workers_killed_while_they_write_shards_change_no_bit(forest_source, tmp_path, finished):

@@ -40,8 +40,10 @@ def test_paths_are_those_other_programs_read(workspace: Workspace) -> None:
     found = {
         name: getattr(workspace, name).relative_to(workspace.path).as_posix()
         for name, member in vars(Workspace).items()
-        if isinstance(member, property)
+        if isinstance(member, property) and name != "states"
     }
+    states = [state.relative_to(workspace.path).as_posix() for state in workspace.states]
+    assert states == ["state.zarr", "state_next.zarr"]
     assert found == {
         "run_yaml": "run.yaml",
         "items": "items.parquet",
@@ -49,6 +51,7 @@ def test_paths_are_those_other_programs_read(workspace: Workspace) -> None:
         "cube": "cube.zarr",
         "corrections": "corrections",
         "baseline": "baseline.zarr",
+        "state_logs": "state_logs",
         "detections": "detections.zarr",
         "sightings": "sightings",
         "alerts": "alerts",
