@@ -1,4 +1,4 @@
-"""Checkpoints: weights as safetensors, and a card that says what they are (STAC MLM's words).
+"""Checkpoints: weights as safetensors, and a card that says what they are.
 
 A checkpoint is a folder with ``model.safetensors`` and ``card.json``. Pickles are never read.
 """
@@ -56,7 +56,7 @@ class Card(_Part):
     halo: int = Field(ge=0)
     weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     golden_output_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    """Of the classes that the weights give for `cvlarray.models.golden.golden_chip`."""
+    """Of the classes that the weights give for the fixed chip of `cvlarray.models.torch_model`."""
     training_data: str
     """What it was trained on, with its hash; ``simulated`` where it was."""
     metrics: Mapping[str, float] = Field(default_factory=dict)

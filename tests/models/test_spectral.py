@@ -1,4 +1,4 @@
-"""The rule against the simulator's known ground."""
+"""The rule against typical surfaces."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 
 from cvlarray.models import LAND_COVER, Band, ModelSpec, SpectralRule
 
-# Green, red, NIR, SWIR 1.6 and 2.2 µm, as published for such surfaces: a closed canopy, young
-# regrowth, dry slash on soil, wet mine sediment, a turbid pond.
+# Green, red, NIR, SWIR 1.6 and 2.2 µm, assumed: round numbers of the shape that published spectra
+# have of a closed canopy, young regrowth, dry slash on soil, wet mine sediment, a turbid pond.
 KNOWN = {
     "intact_forest": (0.035, 0.022, 0.29, 0.115, 0.045),
     "secondary_growth": (0.050, 0.034, 0.36, 0.180, 0.085),
