@@ -121,13 +121,13 @@ def evaluate(
     found_b = known.campaign_b & is_detected & part
     found = is_detected & part
     return Score(
-        covered=float(_grown(is_detected)[cut].mean()),
-        true=float(_grown(known.dropped)[found].mean()),
+        covered=float(grown(is_detected)[cut].mean()),
+        true=float(grown(known.dropped)[found].mean()),
         a_in_time=float((first[found_a] <= _day("2019-07-15")).mean()),
         b_in_time=float(
             ((first[found_b] >= _day("2019-10-20")) & (first[found_b] <= _day("2020-06-30"))).mean()
         ),
-        n_on_water=int((found & known.water & ~_grown(known.dropped)).sum()),
+        n_on_water=int((found & known.water & ~grown(known.dropped)).sum()),
         n_detected=int(found.sum()),
     )
 
@@ -143,7 +143,8 @@ def meets(score: Score) -> bool:
     )
 
 
-def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return what lies within one pixel of a mask, corners too."""
     return ndimage.binary_dilation(mask, np.ones((3, 3), bool))
 
 
