@@ -14,7 +14,7 @@ export UV_FIND_LINKS UV_SYSTEM_CERTS
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models test lint format bench schema lock clean
+.PHONY: help demo models test test-slow lint format bench schema lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,7 +40,10 @@ models: $(VENV)/.locked  ## add torch, for the learned models and their tests
 	@$(UV) pip install --no-config --quiet --python $(PY) "torch>=2.10,<2.14"
 
 test: $(VENV)/.locked  ## run the tests; ARGS="-k name" is handed to pytest
-	@$(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -m "not slow" --numprocesses logical --maxprocesses 4 --dist loadgroup $(ARGS)
+
+test-slow: $(VENV)/.locked  ## run the tests that take a minute or more, which make test leaves out
+	@$(PY) -m pytest -m slow --numprocesses logical --maxprocesses 4 --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.locked  ## formatting, style, types, layers
 	@$(VENV)/bin/ruff format --check .
