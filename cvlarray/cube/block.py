@@ -20,7 +20,7 @@ from cvlarray.cube.align import Extent
 from cvlarray.cube.days import Day
 from cvlarray.cube.geofile import GDAL_OPTIONS
 from cvlarray.cube.raster import Patch, read_asset
-from cvlarray.cube.variables import is_missing
+from cvlarray.cube.variables import is_missing, measured_bands
 from cvlarray.errors import ReadError
 from cvlarray.grid import outline, project
 from cvlarray.names import NOT_COVERED, READ, READ_STATUS, UNREAD, Variable
@@ -164,6 +164,8 @@ def _read_scene(
         if missing[band.name] == NOTHING:
             continue
         asset = scene.assets.get(band.name)
+        if asset is None and band.name not in measured_bands(scene):
+            continue  # another sensor's mask
         if asset is None:
             unread.append(UnreadAsset(scene.id, band.name, "", "the Item has no such asset"))
             continue

@@ -28,7 +28,8 @@ def group_by_day(scenes: Iterable[Scene]) -> list[Day]:
     Parameters
     ----------
     scenes
-        Of one family of sensors and one series (SAR orbit), in the order in which they win.
+        Of one series (SAR orbit) and one family of sensors, or read as one (see
+        `cvlarray.sensors.harmonized`), in the order in which they win.
 
     Returns
     -------
@@ -42,15 +43,22 @@ def group_by_day(scenes: Iterable[Scene]) -> list[Day]:
     kept = newest_baseline(scenes)
     if not kept:
         raise ValueError("a cube needs at least one scene, got none; widen the search")
-    kinds = sorted({f"{scene.family} {scene.series}".strip() for scene in kept})
+    kinds = sorted({_kind(scene) for scene in kept})
     if len(kinds) > 1:
         raise ValueError(
-            f"a cube is of one sensor and one orbit, got {', '.join(kinds)}; make a cube of each"
+            f"a cube is of one sensor and one orbit, got {', '.join(kinds)}; make a cube of each, "
+            "or harmonise Landsat to Sentinel-2"
         )
     days: dict[dt.date, list[Scene]] = {}
-    for scene in kept:
+    # The finer sensor wins over those that are read as if they were it.
+    for scene in sorted(kept, key=lambda scene: scene.harmonized_to is not None):
         days.setdefault(scene.solar_day, []).append(scene)
     return [Day(date, tuple(days[date])) for date in sorted(days)]
+
+
+def _kind(scene: Scene) -> str:
+    """Return what may stand in a cube together."""
+    return f"{scene.harmonized_to or scene.family} {scene.series}".strip()
 
 
 def times(days: Sequence[Day]) -> NDArray[np.datetime64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvlarray.names import NO_OBSERVATION, READ_STATUS, SCL, Variable, band
-from cvlarray.sensors import Asset, Quantity, Scene
+from cvlarray.sensors import PROFILES, Asset, Quantity, Scene
 
 _LONG_NAMES = {
     "coastal": "coastal aerosol",
@@ -43,11 +43,35 @@ def cube_variables(scenes: Sequence[Scene], bands: Sequence[str]) -> tuple[Varia
     Raises
     ------
     ValueError
-        If a band is asked for twice, or no scene has it.
+        If a band is asked for twice, or no scene has it; if sensors are mixed and one of them
+        doesn't measure it.
     """
     if not bands or len(set(bands)) != len(bands):
         raise ValueError(f"bands must be one or more different names, got {list(bands)}")
+    _check_common(scenes, bands)
     return *(_variable(scenes, name) for name in bands), READ_STATUS
+
+
+def _check_common(scenes: Sequence[Scene], bands: Sequence[str]) -> None:
+    """Refuse reflectance that one of several sensors doesn't measure; each has its own mask."""
+    families = {scene.family: measured_bands(scene) for scene in scenes}
+    for name in bands:
+        lacking = sorted(family for family, known in families.items() if name not in known)
+        is_class = any(
+            name in scene.assets and scene.assets[name].quantity is Quantity.CLASSES
+            for scene in scenes
+        )
+        if lacking and len(lacking) < len(families) and not is_class:
+            common = sorted(set.intersection(*(set(known) for known in families.values())))
+            raise ValueError(
+                f"{', '.join(lacking)} has no band {name}; bands of all sensors are "
+                f"{', '.join(common)}"
+            )
+
+
+def measured_bands(scene: Scene) -> frozenset[str]:
+    """Return the bands that a scene's sensor has at all, whether or not its Item names them."""
+    return frozenset(band.name for band in PROFILES[scene.sensor].bands)
 
 
 def is_missing(values: NDArray[Any], variable: Variable) -> NDArray[np.bool_]:

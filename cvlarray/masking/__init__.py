@@ -14,7 +14,7 @@ from cvlarray.masking.coverage import (
 from cvlarray.masking.flags import OBSCURING, QualityProvider, is_clear_of
 from cvlarray.masking.fmask import FmaskQuality
 from cvlarray.masking.landsat import LandsatQuality
-from cvlarray.masking.native import EitherQuality, native_quality
+from cvlarray.masking.native import EitherQuality, FirstQuality, native_quality
 from cvlarray.masking.planet import UDM2_BANDS, Udm2Quality
 from cvlarray.masking.scl import CLEAR_SCL_CLASSES, SclQuality, is_clear
 from cvlarray.masking.shape import drop_specks, grow_flags
@@ -26,6 +26,7 @@ __all__ = [
     "OBSCURING",
     "UDM2_BANDS",
     "EitherQuality",
+    "FirstQuality",
     "FmaskQuality",
     "LandsatQuality",
     "QualityProvider",

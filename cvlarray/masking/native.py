@@ -70,6 +70,33 @@ class EitherQuality:
         return decode(_together, *(provider(cube) for provider in self.providers))
 
 
+@dataclass(frozen=True)
+class FirstQuality:
+    """What the first of several providers says that has an observation: one for each sensor."""
+
+    providers: tuple[QualityProvider, ...]
+    """In the order in which their sensors win; at least one."""
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The bands of all of them, each once."""
+        return tuple(dict.fromkeys(name for one in self.providers for name in one.bands))
+
+    def __call__(self, cube: xr.Dataset) -> xr.DataArray:
+        """Return uint8 flags (time, y, x); ``FILL`` where no provider has an observation.
+
+        Lazy if ``cube`` is.
+        """
+        return decode(_first, *(provider(cube) for provider in self.providers))
+
+
+def _first(*flags: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    found = flags[0]
+    for later in flags[1:]:
+        found = np.where(found == QualityFlag.FILL, later, found)
+    return found
+
+
 def _together(*flags: NDArray[np.uint8]) -> NDArray[np.uint8]:
     together = np.bitwise_or.reduce(flags)
     return np.where(together & QualityFlag.FILL != 0, np.uint8(QualityFlag.FILL), together)

@@ -12,6 +12,7 @@ from cvlarray.cube import Day
 from cvlarray.errors import ConfigError
 from cvlarray.masking import (
     EitherQuality,
+    FirstQuality,
     FmaskQuality,
     QualityProvider,
     UkisQuality,
@@ -39,9 +40,8 @@ def quality_provider(config: RunConfig, scenes: Sequence[Scene]) -> QualityProvi
         return _fmask(config.cube.bands)
     if config.masking.provider == "ukis":
         return _ukis(config.cube.bands)
-    in_all = set.intersection(*(set(scene.assets) for scene in scenes))
     try:
-        native = native_quality(scenes[0].family, in_all)
+        native = _native(scenes)
     except ValueError as error:
         raise ConfigError(
             f"masking.provider: {error}; load_cube reads its scenes, but no run monitors them"
@@ -79,6 +79,18 @@ def find_quality(
 def clear_mask(cube: xr.Dataset, config: RunConfig) -> xr.DataArray:
     """Return where the ground was seen, lazily."""
     return is_clear_of(cube[QUALITY.name], config.masking.obscuring_flags)
+
+
+def _native(scenes: Sequence[Scene]) -> QualityProvider:
+    """Return the sensor's own mask, or of several sensors each one's."""
+    families = dict.fromkeys(
+        scene.family for scene in sorted(scenes, key=lambda one: one.harmonized_to is not None)
+    )
+    masks = []
+    for family in families:
+        of_family = [set(scene.assets) for scene in scenes if scene.family == family]
+        masks.append(native_quality(family, set.intersection(*of_family)))
+    return masks[0] if len(masks) == 1 else FirstQuality(tuple(masks))
 
 
 def _fmask(bands: Sequence[str]) -> FmaskQuality:

@@ -12,7 +12,7 @@ from cvlarray.cube import group_by_day
 from cvlarray.errors import ItemError, SearchError
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
-from cvlarray.sensors import Scene, read_item
+from cvlarray.sensors import Scene, harmonized, read_item
 from cvlarray.store import Ledger, Workspace, input_hash
 
 N_REASONS = 20
@@ -110,6 +110,8 @@ def load_context(config: RunConfig, workspace: Workspace) -> RunContext:
 def context_of(config: RunConfig, workspace: Workspace, scenes: list[Scene]) -> RunContext:
     """Return the run's context from scenes; those between the periods are left out.
 
+    Landsat that stands beside Sentinel-2 is harmonised to it.
+
     Raises
     ------
     SearchError
@@ -128,4 +130,6 @@ def context_of(config: RunConfig, workspace: Workspace, scenes: list[Scene]) -> 
         if periods.history.start <= scene.solar_day <= periods.history.end
         or periods.monitoring.start <= scene.solar_day <= periods.monitoring.end
     ]
+    if {scene.family for scene in wanted} == {"landsat", "sentinel-2"}:
+        wanted = [harmonized(scene) for scene in wanted]
     return RunContext(config, workspace, tuple(group_by_day(wanted)))

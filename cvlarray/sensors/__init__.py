@@ -5,6 +5,7 @@ To add a sensor: write a module with a ``PROFILES`` tuple as in `landsat`, add i
 """
 
 from cvlarray.sensors.footprint import central_longitude, read_footprint
+from cvlarray.sensors.harmonize import harmonized, line_to_sentinel2
 from cvlarray.sensors.profile import (
     Band,
     Calibration,
@@ -32,6 +33,8 @@ __all__ = [
     "Signer",
     "central_longitude",
     "check_boa_offset",
+    "harmonized",
+    "line_to_sentinel2",
     "newest_baseline",
     "read_footprint",
     "read_item",

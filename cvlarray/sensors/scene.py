@@ -88,6 +88,8 @@ class Scene:
     """EPSG:4326."""
     assets: Mapping[str, Asset] = field(hash=False)
     """Band name -> file."""
+    harmonized_to: Family | None = None
+    """Family whose reflectance the assets read as, if it isn't the scene's own."""
 
     @property
     def grouping_key(self) -> tuple[date, str]:
