@@ -77,6 +77,7 @@ def canonical(dn, band):
 
 
 def equal(cube, other):
+    assert list(other), "nothing to compare"
     for name in other:
         np.testing.assert_array_equal(cube[name].values, other[name].values, err_msg=str(name))
 

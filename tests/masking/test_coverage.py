@@ -1,3 +1,4 @@
+import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -87,7 +88,8 @@ def test_what_the_swath_missed_was_not_seen():
 
 def test_stays_lazy(raise_if_dask_computes):
     with raise_if_dask_computes():
-        tile_coverage(random_quality(1).chunk(y=7), 10)
+        coverage = tile_coverage(random_quality(1).chunk(y=7), 10)
+    assert all(dask.is_dask_collection(one) for one in coverage.data_vars.values())
 
 
 def test_attributes():

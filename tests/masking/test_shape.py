@@ -1,3 +1,4 @@
+import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -64,7 +65,8 @@ def test_specks_keep_their_other_flags():
 def test_stays_lazy(raise_if_dask_computes):
     quality = speckled(1).chunk(y=10)
     with raise_if_dask_computes():
-        drop_specks(grow_flags(quality, 3), 5)
+        shaped = drop_specks(grow_flags(quality, 3), 5)
+    assert dask.is_dask_collection(shaped)
 
 
 def test_what_is_refused():

@@ -1,5 +1,6 @@
 """Scenes with an error put in on purpose: simulated, and of the real Romanian forest."""
 
+import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -168,7 +169,8 @@ def test_same_for_any_chunks(chunk_y, chunk_x, chunk_time):
 def test_stays_lazy(raise_if_dask_computes):
     cube = SCENE.cube().chunk(y=50)
     with raise_if_dask_computes():
-        apply_corrections(cube, SCENE.fit(cube))
+        corrected = apply_corrections(cube, SCENE.fit(cube))
+    assert all(dask.is_dask_collection(one) for one in corrected.data_vars.values())
 
 
 def test_what_is_refused():

@@ -100,12 +100,19 @@ def test_another_process_is_named_and_its_lock_dies_with_it(workspace: Workspace
 
 def test_the_lock_is_dropped_though_a_child_has_its_file_open(workspace: Workspace) -> None:
     with workspace.lock():
-        for link in Path("/proc/self/fd").iterdir():
-            if link.exists() and link.samefile(workspace.lock_file):
-                os.set_inheritable(int(link.name), True)
+        for link in _open_as(workspace.lock_file, "self"):
+            os.set_inheritable(int(link.name), True)
         child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False)
+        assert len(_open_as(workspace.lock_file, child.pid)) == 1
     with child, workspace.lock():
         child.communicate()
+    assert child.returncode == 0  # it lived on while the lock was taken again
+
+
+def _open_as(file: Path, process: object) -> list[Path]:
+    """Return the links under which a process has a file open."""
+    links = Path(f"/proc/{process}/fd").iterdir()
+    return [link for link in links if link.exists() and link.samefile(file)]
 
 
 def test_the_lock_is_dropped_on_an_error(workspace: Workspace) -> None:
