@@ -162,6 +162,9 @@ def search(config: ConfigPath, workspace: WorkspaceOption = None) -> None:
 
 _stage_command(Stage.INGEST, "Read the items into the Zarr cube.")
 _stage_command(Stage.NORMALIZE, "Find what each scene is off by, if the config says so.")
+_stage_command(
+    Stage.PRIOR, "Learn the season of the region's steady forest, if the config says so."
+)
 _stage_command(Stage.BASELINE, "Fit each pixel's season to the history.")
 _stage_command(Stage.MONITOR, "Compare the monitoring period with the season; date changes.")
 _stage_command(Stage.ALERTS, "Draw polygons round changed pixels and make alerts of them.")

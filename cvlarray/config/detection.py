@@ -105,7 +105,14 @@ class BaselineConfig(Section):
         ge=3,
         le=10000,
         description="Clear observations a pixel needs in the history, 3 to 10000 and more than the "
-        "2 + 2 × harmonic_order coefficients; null: twice the coefficients.",
+        "2 + 2 × harmonic_order coefficients; null: twice the coefficients, with a regional prior "
+        "one.",
+    )
+    regional_prior: bool = Field(
+        default=False,
+        description="Draw the season of a pixel to what the region's steady forest has in common, "
+        "the more the less often it was seen: for regions under lasting cloud. Where forest is "
+        "seen often and differs from place to place, it costs sharpness.",
     )
     stable_history_significance: float | None = Field(
         default=None,

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from functools import partial
 
 import numpy as np
-import xarray as xr
 
 import cvlarray
-from cvlarray.baseline import fit_baseline, stable_history
 from cvlarray.config import RunConfig
-from cvlarray.features import bands_of, feature_cube
 from cvlarray.grid import Tile
 from cvlarray.kernels.season import TimeAxis, coefficient_names, moment_names
-from cvlarray.names import BASELINE_VARIABLES, QUALITY
+from cvlarray.names import BASELINE_VARIABLES
 from cvlarray.pipeline.context import RunContext
-from cvlarray.pipeline.normalize import corrected, prepared
-from cvlarray.pipeline.quality import clear_mask
+from cvlarray.pipeline.normalize import prepared
+from cvlarray.pipeline.prior import read_prior
+from cvlarray.pipeline.season import fit_season, read_features
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
-from cvlarray.store import Ledger, StoreLocation, create_store, input_hash, open_raw, write_region
+from cvlarray.store import Ledger, Workspace, create_store, input_hash, write_region
 
 
 def create_baseline(context: RunContext) -> None:
@@ -61,7 +58,8 @@ def baseline_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     config = context.config
     inputs = prepared(context, ledger, context.history)
     settings = config.baseline, config.masking, config.periods.history
-    common = input_hash(cvlarray.__version__, *(part.model_dump() for part in settings))
+    prior = ledger.done(Stage.PRIOR) if config.baseline.regional_prior else {}
+    common = input_hash(cvlarray.__version__, *(part.model_dump() for part in settings), prior)
     n_dates = context.history.stop - context.history.start
     return [
         WorkUnit(
@@ -71,8 +69,7 @@ def baseline_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
             n_pixels=math.prod(tile.geobox.shape) * n_dates,
             work=partial(
                 fit_tile,
-                context.workspace.cube,
-                context.workspace.baseline,
+                context.workspace,
                 tile,
                 context.history,
                 config,
@@ -83,38 +80,13 @@ def baseline_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     ]
 
 
-def fit_tile(
-    cube: StoreLocation, baseline: StoreLocation, tile: Tile, history: slice, config: RunConfig
-) -> UnitOutcome:
+def fit_tile(workspace: Workspace, tile: Tile, history: slice, config: RunConfig) -> UnitOutcome:
     """Fit the seasonal models of a tile and write them."""
-    features = read_features(cube, tile, history, config)
+    features = read_features(workspace.cube, tile, history, config)
     period = config.periods.history
-    fitted = fit_season(features, period.start, period.end, config)
+    prior = read_prior(workspace, config)
+    fitted = fit_season(features, period.start, period.end, config, prior)
+    fitted = fitted[[variable.name for variable in BASELINE_VARIABLES]]
     fitted = fitted.compute(scheduler="synchronous")
-    n_written = write_region(baseline, fitted, y=tile.y, x=tile.x)
+    n_written = write_region(workspace.baseline, fitted, y=tile.y, x=tile.x)
     return UnitOutcome(n_bytes_read=features.nbytes, n_bytes_written=n_written)
-
-
-def fit_season(
-    features: xr.DataArray, first: dt.date, last: dt.date, config: RunConfig
-) -> xr.Dataset:
-    """Return the seasons of a history as the run fits them, lazily."""
-    significance = config.baseline.stable_history_significance
-    if significance is not None:
-        features = stable_history(features, significance=significance)
-    return fit_baseline(
-        features,
-        history=slice(str(first), str(last)),
-        harmonic_order=config.baseline.harmonic_order,
-        min_observations=config.baseline.min_observations,
-    )
-
-
-def read_features(cube: StoreLocation, tile: Tile, time: slice, config: RunConfig) -> xr.DataArray:
-    """Return the watched features of a tile, lazily, in strips that fit into memory."""
-    strips = {"time": -1, "y": config.store.chunk_px, "x": tile.x.stop - tile.x.start}
-    bands = bands_of(config.baseline.features, config.cube.bands)
-    raw = open_raw(cube, chunks=strips)[[*bands, QUALITY.name]]
-    seen = raw.isel(time=time, y=tile.y, x=tile.x)
-    seen = corrected(seen, tile, config)
-    return feature_cube(seen, clear_mask(seen, config), config.baseline.features)

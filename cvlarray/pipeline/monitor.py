@@ -18,10 +18,11 @@ from cvlarray.config import RunConfig
 from cvlarray.grid import Tile
 from cvlarray.monitor import Sightings, detections, measure_dates, refit, start, update
 from cvlarray.names import DATE_OFFSET, DETECTION_VARIABLES
-from cvlarray.pipeline.baseline import fit_season, read_features
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.ingest import DateInput
 from cvlarray.pipeline.normalize import prepared
+from cvlarray.pipeline.prior import read_prior, with_prior
+from cvlarray.pipeline.season import fit_season, read_features
 from cvlarray.pipeline.sightings import write_sightings
 from cvlarray.pipeline.state import StateLog, read_log, read_state, write_log, write_state
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
@@ -98,7 +99,7 @@ def watch_tile(
     """
     log = read_log(workspace, tile)
     if log is not None and log.goes_on_with(basis, wanted):
-        state = read_state(workspace, tile, log)
+        state = with_prior(read_state(workspace, tile, log), read_prior(workspace, config))
     else:
         state = begin(workspace, tile, config)
         log = StateLog(basis, {}, place=1 if log is None else log.place)
@@ -141,7 +142,8 @@ def begin(workspace: Workspace, tile: Tile, config: RunConfig) -> xr.Dataset:
     """Return the state of a tile before its first date, from its baseline."""
     stored = open_raw(workspace.baseline).isel(y=tile.y, x=tile.x)
     season = stored.compute(scheduler="synchronous")
-    return start(season, is_forest=is_forest(season), detector=config.monitor.detector.build())
+    forest, season = is_forest(season), with_prior(season, read_prior(workspace, config))
+    return start(season, is_forest=forest, detector=config.monitor.detector.build())
 
 
 def refit_tile(
@@ -157,7 +159,8 @@ def refit_tile(
     last = in_year(config.periods.monitoring.start, year) - dt.timedelta(days=1)
     history = cube_dates.between(first, last)
     features = read_features(workspace.cube, tile, history, config)
-    season = fit_season(features, first, last, config).compute(scheduler="synchronous")
+    prior = read_prior(workspace, config)
+    season = fit_season(features, first, last, config, prior).compute(scheduler="synchronous")
     return refit(state, season)
 
 

@@ -83,6 +83,7 @@ def make_plan(config: RunConfig) -> Plan:
     counts = {
         Stage.INGEST: count_ingest_units(context),
         Stage.NORMALIZE: n_corrected,
+        Stage.PRIOR: int(config.baseline.regional_prior),
         **per_tile,
         **whole,
     }

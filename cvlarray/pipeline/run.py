@@ -16,6 +16,7 @@ from cvlarray.pipeline.ingest import create_cube, ingest_units
 from cvlarray.pipeline.monitor import create_detections, monitor_units
 from cvlarray.pipeline.normalize import normalize_units
 from cvlarray.pipeline.offsets import warn_of_offsets
+from cvlarray.pipeline.prior import prior_units
 from cvlarray.pipeline.progress import Progress
 from cvlarray.pipeline.report import report_units
 from cvlarray.pipeline.search import load_context, search_units
@@ -69,6 +70,9 @@ def run_pipeline(
         if config.normalize.enabled and stages.reaches(Stage.NORMALIZE):
             stages.forget_lost(Stage.NORMALIZE, workspace.corrections)
             stages.run(Stage.NORMALIZE, normalize_units(context, ledger))
+        if config.baseline.regional_prior and stages.reaches(Stage.PRIOR):
+            stages.forget_lost(Stage.PRIOR, workspace.prior)
+            stages.run(Stage.PRIOR, prior_units(context, ledger))
         if stages.reaches(Stage.BASELINE):
             stages.forget_lost(Stage.BASELINE, workspace.baseline)
             create_baseline(context)

@@ -15,6 +15,7 @@ class Stage(StrEnum):
     SEARCH = "search"
     INGEST = "ingest"
     NORMALIZE = "normalize"
+    PRIOR = "prior"
     BASELINE = "baseline"
     MONITOR = "monitor"
     ALERTS = "alerts"

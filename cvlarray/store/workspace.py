@@ -51,6 +51,11 @@ class Workspace:
         return self.path / "corrections"
 
     @property
+    def prior(self) -> Path:
+        """What the seasons of the region's steady forest have in common, JSON."""
+        return self.path / "prior.json"
+
+    @property
     def baseline(self) -> StoreLocation:
         """Seasonal model of every pixel, Zarr."""
         return self._store("baseline")

@@ -15,6 +15,7 @@ from cvlarray.simulate import Product, write_catalog, write_scene
 SIZE_PX = 64
 CLEARED = slice(20, 30), slice(26, 40)
 """Rows and columns; it crosses the border between two tiles at column 32."""
+NOWHERE = slice(0), slice(0)
 CLEARED_ON = dt.date(2021, 6, 10)
 FIRST_CLEAR_AFTER = dt.date(2021, 6, 18)
 GEOBOX = GeoBox((SIZE_PX, SIZE_PX), Affine(10, 0, 400_000, 0, -10, 8_600_000), "EPSG:32719")
@@ -44,12 +45,14 @@ def scene_classes(date: dt.date, rng: np.random.Generator) -> np.ndarray:
     return scl
 
 
-def write_forest(folder: Path) -> None:
-    """Write the scenes and their catalog."""
+def write_forest(folder: Path, hidden: tuple[slice, slice] = NOWHERE) -> None:
+    """Write the scenes and their catalog; ``hidden`` lies under cloud on eleven dates of twelve."""
     rng = np.random.default_rng(7)
     items = []
-    for date in DATES:
+    for number, date in enumerate(DATES):
         scl = scene_classes(date, rng)
+        if number % 12:
+            scl[hidden] = 9
         bands = forest_dn(date, rng)
         # Cloud is bright, so that a pixel taken for clear by mistake would show.
         bands = {name: np.where(scl == 9, 6000, dn).astype(np.uint16) for name, dn in bands.items()}

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from cvlarray.config import load_config
-from cvlarray.pipeline.baseline import fit_season
+from cvlarray.pipeline.season import fit_season
 
 
 def test_a_disturbed_history_is_not_taken_as_normal(write_config, tmp_path):
@@ -20,7 +20,7 @@ def test_a_disturbed_history_is_not_taken_as_normal(write_config, tmp_path):
     dims = ("feature", "time", "y", "x")
     features = xr.DataArray((7_000 + noise).astype(np.int16), coords, dims).chunk(y=2)
     whole, stable = (
-        fit_season(features, dt.date(2018, 1, 1), dt.date(2020, 12, 31), config).compute()
+        fit_season(features, dt.date(2018, 1, 1), dt.date(2020, 12, 31), config, None).compute()
         for config in (
             load_config(write_config(tmp_path, baseline={"stable_history_significance": one}))
             for one in (None, 0.01)

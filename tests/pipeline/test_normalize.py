@@ -12,9 +12,9 @@ import xarray as xr
 from cvlarray.cluster import executor
 from cvlarray.config import RunConfig, load_config
 from cvlarray.pipeline import Stage, run_pipeline
-from cvlarray.pipeline.baseline import read_features
 from cvlarray.pipeline.progress import LogProgress
 from cvlarray.pipeline.search import load_context
+from cvlarray.pipeline.season import read_features
 from cvlarray.simulate import Product, write_catalog, write_scene
 from cvlarray.store import Ledger, Workspace
 from tests.pipeline.forest import GEOBOX
