@@ -43,6 +43,10 @@ class CheckpointError(CvlarrayError):
     """A checkpoint isn't what its card says, or may not be read; the message says why."""
 
 
+class InferenceError(CvlarrayError):
+    """A model can't go on: numbers that are not finite, or no memory for a single window."""
+
+
 class MissingExtraError(CvlarrayError, ImportError):
     """An optional package isn't installed; the message names the extra that brings it."""
 

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from cvlarray.inference.blend import Blend, Crop
 from cvlarray.inference.block import NO_CLASS, Piece, classify_block
+from cvlarray.inference.inputs import model_bands, plane_origin
 from cvlarray.inference.lattice import Lattice
-from cvlarray.models.model import Band, FloatArray, Model
-from cvlarray.names import DN_PER_REFLECTANCE, NODATA_DN
+from cvlarray.inference.maps import map_variables
+from cvlarray.models.model import FloatArray, Model
 
 __all__ = ["infer"]
 
@@ -64,8 +65,8 @@ def infer(
     """
     spec = model.spec
     lattice = Lattice(window, overlap, spec.stride)
-    stacked = _stacked(cube, spec.bands)
-    origin = _origin(stacked)
+    stacked = model_bands(cube, spec.bands)
+    origin = plane_origin(stacked)
     settings = {
         "model": model,
         "lattice": lattice,
@@ -80,63 +81,12 @@ def infer(
     dims = stacked.isel(band=0, drop=True).dims
     coords = {name: one for name, one in cube.coords.items() if set(one.dims) <= set(dims)}
     mapping = {key: value for key, value in stacked.attrs.items() if key == "grid_mapping"}
-    flags = {
-        "long_name": spec.output.replace("_", " "),
-        "flag_values": np.arange(len(spec.classes), dtype=np.uint8),
-        "flag_meanings": " ".join(spec.classes),
-        "_FillValue": NO_CLASS,
-        "source": spec.name,
+    layers = {
+        variable.name: (dims, layer, {**variable.attrs, **mapping})
+        for variable, layer in zip(map_variables(spec), maps, strict=True)
     }
-    described = {"long_name": f"probability of {spec.output}", "units": "1"}
-    return xr.Dataset(
-        {
-            spec.output: (dims, maps[0], {**flags, **mapping}),
-            "probability": (dims, maps[1], {**described, **mapping}),
-        },
-        coords,
-    )
-
-
-def _stacked(cube: xr.Dataset, bands: Sequence[Band]) -> xr.DataArray:
-    """Return the bands in order as float32 in the model's units, NaN where missing."""
-    missing = [band.name for band in bands if band.name not in cube]
-    if missing:
-        known = ", ".join(map(str, cube.data_vars))
-        raise ValueError(f"the model needs the bands {', '.join(missing)}; the cube has {known}")
-    layers = [_in_units(cube[band.name], band) for band in bands]
-    stacked: xr.DataArray = xr.concat(layers, "band", coords="minimal", compat="override")
-    order = ("time", "band", "y", "x") if "time" in stacked.dims else ("band", "y", "x")
-    whole = {"time": 1, "band": -1} if "time" in stacked.dims else {"band": -1}
-    stacked = stacked.transpose(*order)
-    return stacked.chunk(whole) if isinstance(stacked.data, da.Array) else stacked
-
-
-def _in_units(layer: xr.DataArray, band: Band) -> xr.DataArray:
-    if layer.dtype == np.int16:
-        if band.units != "1":
-            raise ValueError(f"{band.name} is reflectance, the model takes it in {band.units}")
-        missing = np.float32("nan")
-        return layer.where(layer != NODATA_DN, missing).astype(np.float32) / np.float32(
-            DN_PER_REFLECTANCE
-        )
-    if layer.dtype != np.float32:
-        raise TypeError(f"{band.name} must be int16 or float32, got {layer.dtype}")
-    units = layer.attrs.get("units", band.units)
-    if units != band.units:
-        raise ValueError(f"{band.name} is in {units}, the model takes it in {band.units}")
-    return layer
-
-
-def _origin(cube: xr.DataArray) -> tuple[int, int]:
-    """Return row and column of the first pixel, counted from the origin of the CRS."""
-    place = []
-    for name in ("y", "x"):
-        centres = cube[name].to_numpy() if name in cube.coords else np.array([])
-        if centres.size < 2:
-            raise ValueError(f"the cube needs coordinates of two or more pixels along {name}")
-        step = (centres[-1] - centres[0]) / (centres.size - 1)
-        place.append(int(np.floor(centres[0] / step)))
-    return place[0], place[1]
+    layers[spec.output][2]["_FillValue"] = NO_CLASS
+    return xr.Dataset(layers, coords)
 
 
 def _lazily(
@@ -183,7 +133,8 @@ def infer_block(
     bands: FloatArray, place: tuple[int, int], y: slice, x: slice, settings: dict[str, Any]
 ) -> tuple[NDArray[np.uint8], FloatArray]:
     """Return the maps of a rectangle; the task's name on the dashboard."""
-    return classify_block(Piece(bands, *place), y, x, **settings)
+    maps = classify_block(Piece(bands, *place), y, x, **settings)
+    return maps.classes, maps.probability
 
 
 def _at_once(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 __all__ = ["Lattice", "Window"]
@@ -59,18 +58,17 @@ class Lattice:
         """What a window has on each side beyond its own cell [pixels]."""
         return self.overlap // 2
 
-    def windows(self, y: slice, x: slice, reach: int) -> Iterator[Window]:
-        """Yield, row by row, the windows whose cells, widened by ``reach``, meet a rectangle."""
-        for row in self.indices(y, reach):
-            for col in self.indices(x, reach):
-                yield Window(self._span(row), self._span(col))
-
     def indices(self, along: slice, reach: int = 0) -> range:
         """Return the numbers of the cells that, widened by ``reach``, meet a stretch."""
         first = (along.start - reach) // self.step
         last = (along.stop - 1 + reach) // self.step
         return range(first, last + 1)
 
-    def _span(self, index: int) -> slice:
+    def cell(self, index: int, reach: int = 0) -> slice:
+        """Return the rows, or columns, of a cell, widened by ``reach``."""
+        return slice(index * self.step - reach, (index + 1) * self.step + reach)
+
+    def span(self, index: int) -> slice:
+        """Return the rows, or columns, of the window around a cell."""
         start = index * self.step - self.margin
         return slice(start, start + self.window)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +18,9 @@ from torch import Tensor, nn
 from cvlarray.errors import CheckpointError
 from cvlarray.models.checkpoint import CARD, WEIGHTS, Card, Normalisation, check_files, read_card
 from cvlarray.models.model import BoolArray, FloatArray, ModelSpec
+from cvlarray.models.runtime import Forward, Runtime
 from cvlarray.models.segformer import STRIDE, FoldedSegformer, SegformerSize, build_segformer
+from cvlarray.models.torch_runtime import TorchRuntime
 from cvlarray.store.atomic import make_folder, write_atomic
 
 __all__ = ["CheckpointModel", "load_model", "save_segformer"]
@@ -37,11 +40,14 @@ class CheckpointModel:
         The checkpoint, on a path that every worker has.
     card
         What `read_card` returned.
+    runtime
+        What it is run by; torch on the CPU by default.
     """
 
-    def __init__(self, folder: Path, card: Card) -> None:
+    def __init__(self, folder: Path, card: Card, runtime: Runtime | None = None) -> None:
         self.folder = folder
         self.card = card
+        self.runtime = runtime or TorchRuntime()
 
     @property
     def spec(self) -> ModelSpec:
@@ -50,21 +56,37 @@ class CheckpointModel:
 
     def predict(self, chips: FloatArray, is_valid: BoolArray) -> FloatArray:
         """Return class probabilities; see `cvlarray.models.Model`."""
-        module = _loaded(self.folder, self.card.weights_sha256)
         ready = normalised(chips, is_valid, self.card.normalisation)
-        with torch.inference_mode():
-            logits = module(torch.from_numpy(ready))
-            probabilities: FloatArray = torch.softmax(logits, dim=1).numpy()
-        return probabilities
+        return softmax(self.load()(ready, is_valid))
+
+    def load(self) -> Forward:
+        """Return the weights at work, loaded at the first call in a process.
+
+        Raises
+        ------
+        CheckpointError
+            If the folder isn't here, or holds other weights by now.
+        """
+        with _LOADING:
+            return _at_work(self.folder, self.card.weights_sha256, self.runtime)
 
 
-def load_model(folder: Path) -> CheckpointModel:
+def softmax(logits: FloatArray) -> FloatArray:
+    """Return probabilities over axis 1, the same whatever gave the logits."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: FloatArray = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def load_model(folder: Path, runtime: Runtime | None = None) -> CheckpointModel:
     """Return a checkpoint as a model; everything about it is checked at once.
 
     Parameters
     ----------
     folder
         With ``model.safetensors`` and ``card.json``.
+    runtime
+        What it is run by; torch on the CPU by default.
 
     Raises
     ------
@@ -73,8 +95,8 @@ def load_model(folder: Path) -> CheckpointModel:
         not finite, or this machine computes something else than the one that made them.
     """
     card = read_card(folder)
-    model = CheckpointModel(folder.resolve(), card)
-    found = _golden_hash(_loaded(model.folder, card.weights_sha256), len(card.bands))
+    model = CheckpointModel(folder.resolve(), card, runtime)
+    found = _golden_hash(_network(model.folder, card.weights_sha256), len(card.bands))
     if found != card.golden_output_sha256:
         raise CheckpointError(
             f"{folder}: the golden chip gives other classes than where it was trained; "
@@ -128,9 +150,30 @@ def save_segformer(trained: nn.Module, folder: Path, facts: Mapping[str, Any]) -
     return card
 
 
+_LOADING = threading.Lock()
+"""Threads that ask for the same weights at the same time load them once."""
+
+
 @lru_cache(MODELS_KEPT)
-def _loaded(folder: Path, weights_sha256: str) -> nn.Module:
+def _at_work(folder: Path, weights_sha256: str, runtime: Runtime) -> Forward:
     """Return the weights at work; once a process, and anew when the checkpoint is another."""
+    return runtime.start(_ChipsOnly(_network(folder, weights_sha256)))
+
+
+class _ChipsOnly(nn.Module):
+    """A network that doesn't look at where its chips are valid."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, chips: Tensor, is_valid: Tensor) -> Tensor:  # noqa: ARG002 (see above)
+        logits: Tensor = self.network(chips)
+        return logits
+
+
+def _network(folder: Path, weights_sha256: str) -> nn.Module:
+    """Return the network of a checkpoint with its weights, ready to run."""
     card = read_card(folder)
     if card.weights_sha256 != weights_sha256:
         raise CheckpointError(f"{folder} was replaced while it was in use; load it again")
@@ -147,7 +190,7 @@ def _loaded(folder: Path, weights_sha256: str) -> nn.Module:
             f"{len(card.classes)} classes: {reason}"
         ) from error
     _check_finite(path, weights)
-    return FoldedSegformer(network).to(memory_format=torch.channels_last)
+    return FoldedSegformer(network)
 
 
 def _check_finite(path: Path, weights: Mapping[str, Tensor]) -> None:
