@@ -59,7 +59,9 @@ def chips(n_chips=8, size=16, seed=0):
     return bands, random.random((n_chips, size, size)) > 0.2
 
 
-@pytest.mark.parametrizeX
+@pytest.mark.parametrize(
+    ("most_chips", "sizes", "n_halved"), [(8, [8], 0), (3, [8, 4, 2, 2, 2, 2], 2)]
+)
 def test_a_device_without_memory_goes_on_with_half(most_chips, sizes, n_halved, caplog):
     network = Sum(most_chips)
     forward = TorchRuntime().start(network)
