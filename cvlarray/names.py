@@ -322,6 +322,25 @@ DETECTION_VARIABLES = (
     MAX_GAP_DAYS,
 )
 
+NEEDS_REVIEW = Variable(
+    "needs_review",
+    ("y", "x"),
+    "bool",
+    None,
+    {"long_name": "a person must look at the change before anybody acts on it", "units": "1"},
+)
+RADAR_VARIABLES = (
+    FIRST_FLAGGED,
+    CONFIRMED,
+    INTERVAL_START,
+    INTERVAL_END,
+    CONFIDENCE,
+    N_FLAGGED,
+    N_SINCE,
+    NEEDS_REVIEW,
+)
+"""What is said of a change that radar has found."""
+
 ALARM_FIRST = date_variable("alarm_first", "date at which the pending or confirmed change began")
 ALARM_CONFIRMED = date_variable("alarm_confirmed", "date that confirmed the change")
 DETECTOR_MEMORY = Variable(

@@ -2,6 +2,7 @@
 
 from cvlarray.inference.blend import Blend, Cosine, Crop
 from cvlarray.inference.block import NO_CLASS
+from cvlarray.inference.changed import change_probability
 from cvlarray.inference.infer import infer
 from cvlarray.inference.lattice import Lattice
 from cvlarray.inference.lease import Lease, LeaseStatistics, Windows, run_lease, superblocks
@@ -16,6 +17,7 @@ __all__ = [
     "Lease",
     "LeaseStatistics",
     "Windows",
+    "change_probability",
     "create_maps",
     "infer",
     "map_variables",

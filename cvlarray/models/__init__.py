@@ -5,6 +5,15 @@ Nothing here imports torch until a model of torch is built or loaded (extra ``mo
 
 from cvlarray.models.land_cover import LAND_COVER, LandCoverClass
 from cvlarray.models.model import Band, Model, ModelSpec
+from cvlarray.models.sar_rule import RadarRule
 from cvlarray.models.spectral import SpectralRule
 
-__all__ = ["LAND_COVER", "Band", "LandCoverClass", "Model", "ModelSpec", "SpectralRule"]
+__all__ = [
+    "LAND_COVER",
+    "Band",
+    "LandCoverClass",
+    "Model",
+    "ModelSpec",
+    "RadarRule",
+    "SpectralRule",
+]

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cvlarray.models.masked import MaskedBlock, check_width, halved
+
 __all__ = ["HALO", "STRIDE", "SiameseUnet"]
 
 STRIDE = 8
@@ -39,15 +41,14 @@ class SiameseUnet(nn.Module):
 
     def __init__(self, n_bands: int, width: int = 16) -> None:
         super().__init__()
-        if width % 8 or width < 8:
-            raise ValueError(f"width must be a multiple of 8, got {width}")
+        check_width(width)
         widths = [width, 2 * width, 4 * width, 8 * width]
         self.down = nn.ModuleList(
-            _Block(before, after)
+            MaskedBlock(before, after)
             for before, after in zip([n_bands, *widths[:-1]], widths, strict=True)
         )
         self.up = nn.ModuleList(
-            _Block(deep + level, level)
+            MaskedBlock(deep + level, level)
             for deep, level in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
         self.classifier = nn.Conv2d(width, 2, kernel_size=1)
@@ -66,8 +67,8 @@ class SiameseUnet(nn.Module):
         first, second, seen = before, after, is_valid
         for depth, block in enumerate(self.down):
             if depth:
-                first, _ = _halved(first, seen)
-                second, seen = _halved(second, seen)
+                first, _ = halved(first, seen)
+                second, seen = halved(second, seen)
             first, second = block(first, seen), block(second, seen)
             levels.append(((second - first).abs() * seen, seen))
         features, _ = levels.pop()
@@ -77,25 +78,3 @@ class SiameseUnet(nn.Module):
             features = block(torch.cat([larger, difference], dim=1), seen)
         logits: Tensor = self.classifier(features)
         return logits
-
-
-class _Block(nn.Module):
-    """Two 3×3 convolutions over what is valid."""
-
-    def __init__(self, n_before: int, n_after: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(n_before, n_after, kernel_size=3, padding=1)
-        self.second = nn.Conv2d(n_after, n_after, kernel_size=3, padding=1)
-        self.norms = nn.ModuleList([nn.BatchNorm2d(n_after), nn.BatchNorm2d(n_after)])
-
-    def forward(self, features: Tensor, seen: Tensor) -> Tensor:
-        for convolution, norm in zip((self.first, self.second), self.norms, strict=True):
-            features = torch.relu(norm(convolution(features * seen)))
-        return features * seen
-
-
-def _halved(features: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean of the valid pixels of each 2×2, and where there is one."""
-    share = functional.avg_pool2d(seen, 2)
-    mean = functional.avg_pool2d(features * seen, 2) / share.clamp(min=0.25)
-    return mean, (share > 0).to(features.dtype)
