@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 from typing import Any
 
 import numpy as np
@@ -340,6 +340,40 @@ RADAR_VARIABLES = (
     NEEDS_REVIEW,
 )
 """What is said of a change that radar has found."""
+
+
+class Source(IntEnum):
+    """Who says whether a pixel has changed."""
+
+    UNOBSERVED = 0
+    OPTICAL = 1
+    RADAR = 2
+    BOTH = 3
+    """Optical, and radar that agrees."""
+
+
+SOURCE = Variable(
+    "source",
+    ("time", "y", "x"),
+    "uint8",
+    None,
+    {
+        "long_name": "who says whether the pixel has changed",
+        "flag_values": [source.value for source in Source],
+        "flag_meanings": " ".join(source.name.lower() for source in Source),
+    },
+)
+FUSED_CONFIDENCE = Variable(
+    "confidence",
+    ("time", "y", "x"),
+    "float32",
+    np.float32("nan"),
+    {
+        "long_name": "probability that the pixel has changed, by optical and radar",
+        "units": "1",
+        "valid_range": [0.0, 1.0],
+    },
+)
 
 ALARM_FIRST = date_variable("alarm_first", "date at which the pending or confirmed change began")
 ALARM_CONFIRMED = date_variable("alarm_confirmed", "date that confirmed the change")
