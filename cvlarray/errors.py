@@ -35,6 +35,10 @@ class WorkspaceBusyError(CvlarrayError):
     """Another process runs on this workspace."""
 
 
+class ClusterError(CvlarrayError):
+    """Workers can't be had, or can't be used: no scheduler answers, or a machine differs."""
+
+
 class UnitError(CvlarrayError):
     """A work unit failed for a reason nobody foresaw; its cause is attached."""
 

@@ -22,6 +22,8 @@ from cvlarray.cli.stats import stats_command
 from cvlarray.cli.tables import coverage_table, plan_table, status_table
 from cvlarray.cli.verify import HELP as VERIFY_HELP
 from cvlarray.cli.verify import verify
+from cvlarray.cli.worker import HELP as WORKER_HELP
+from cvlarray.cli.worker import worker
 from cvlarray.cluster import executor
 from cvlarray.config import RunConfig, json_schema, load_config
 from cvlarray.demo import demo_config, write_romania
@@ -50,7 +52,9 @@ console = Console(stderr=True)
 ConfigPath = Annotated[Path, typer.Argument(help="The run's YAML.", show_default=False)]
 ClusterOption = Annotated[
     str | None,
-    typer.Option("--cluster", help="local, threads, or a scheduler's address (tcp://host:8786)."),
+    typer.Option(
+        "--cluster", help="local, threads, cuda, slurm, or a scheduler's address (tcp://host:8786)."
+    ),
 ]
 WorkspaceOption = Annotated[
     Path | None, typer.Option("--workspace", help="Folder of the run, instead of the YAML's.")
@@ -71,7 +75,10 @@ def read_config(path: Path, workspace: Path | None, cluster: str | None) -> RunC
 def run_stages(config: RunConfig, *, first: Stage, last: Stage) -> None:
     """Run a range of stages with a display of their progress."""
     try:
-        with executor(config.cluster) as workers, run_display(console) as progress:
+        with (
+            executor(config.cluster, name=config.name) as workers,
+            run_display(console) as progress,
+        ):
             run_pipeline(config, workers, progress, first=first, last=last)
     except KeyboardInterrupt:
         console.print("stopped; run the same command again to go on where it stopped")
@@ -234,6 +241,10 @@ def stats(
 
 app.command()(simulate)
 app.command(help=VERIFY_HELP)(verify)
+app.command(
+    help=WORKER_HELP,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(worker)
 app.command()(review)
 app.command()(invite)
 app.command()(labels)

@@ -1,6 +1,6 @@
-"""Where work units run: threads of this process, a local Dask cluster, or a scheduler elsewhere."""
+"""Where work units run: threads, Dask workers here, or a cluster elsewhere."""
 
-from cvlarray.cluster.executor import Executor, Future, InlineExecutor
+from cvlarray.cluster.executor import Executor, Future, InlineExecutor, Task
 from cvlarray.cluster.start import executor
 
-__all__ = ["Executor", "Future", "InlineExecutor", "executor"]
+__all__ = ["Executor", "Future", "InlineExecutor", "Task", "executor"]

@@ -1,18 +1,69 @@
-"""Workers of a Dask cluster: one that is started here, or one that runs elsewhere."""
+"""Units on the workers of a Dask cluster, wherever it runs; machines may fail."""
 
 from __future__ import annotations
 
+import logging
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import distributed
+from distributed.scheduler import KilledWorker
 
-from cvlarray.cluster.executor import Future
-from cvlarray.config import LocalCluster, SchedulerAddress
-from cvlarray.errors import CvlarrayError
+from cvlarray.cluster.executor import Future, Task
+from cvlarray.cluster.fitness import check_folder
+from cvlarray.cluster.machine_faults import MachineFault, Watched
+from cvlarray.errors import ClusterError
+
+logger = logging.getLogger(__name__)
+
+GPU = "GPU"
+"""Dask's resource that workers with a GPU offer: one unit at a time."""
+MAX_MACHINES = 2
+"""Machines that may refuse a unit before it is taken for the unit's own fault."""
+CHECK_EVERY_S = 10.0
+NO_WORKER_S = 600.0
+"""How long a run waits for a worker once it has lost them all."""
+
+
+@dataclass(eq=False)
+class DaskFuture:
+    """A unit under way; it may move from a machine that failed to another."""
+
+    work: Callable[[], Any]
+    task: Task
+    future: distributed.Future[Any]
+    allowed: frozenset[str] | None = None
+    """Addresses of the workers that may do it; None: any."""
+    faults: list[MachineFault] = field(default_factory=list)
+    """What machines refused."""
+
+    def result(self) -> Any:
+        """Return what the unit returned, or raise what it raised.
+
+        Raises
+        ------
+        ClusterError
+            If the scheduler was lost, or the unit took several workers with it.
+        """
+        if self.future.cancelled():
+            raise ClusterError(
+                "the Dask scheduler was lost; start it and run again: what is done stays done"
+            )
+        try:
+            value = self.future.result()
+        except KilledWorker as error:
+            raise ClusterError(
+                f"{error.allowed_failures + 1} workers in turn ended while they did it, the last "
+                f"at {error.last_worker.address}; give workers more memory, or use smaller tiles"
+            ) from error
+        if isinstance(value, MachineFault):
+            raise value.error
+        return value
 
 
 @dataclass
@@ -20,6 +71,10 @@ class DaskExecutor:
     """Workers of a Dask cluster."""
 
     client: distributed.Client
+    name: str = "cvlarray"
+    """Of the region, for the spans."""
+    left_out: set[str] = field(default_factory=set)
+    """Addresses of workers whose machine failed."""
 
     @property
     def n_slots(self) -> int:
@@ -31,52 +86,113 @@ class DaskExecutor:
         """Address of the dashboard."""
         return self.client.dashboard_link or None
 
-    def submit(self, work: Callable[[], Any], *, key: str) -> Future:
+    def submit(self, work: Callable[[], Any], task: Task) -> Future:
         """Start ``work`` on a worker; a unit whose worker dies is started again elsewhere."""
+        allowed = self._healthy() if self.left_out else None
+        return DaskFuture(work, task, self._start(work, task, allowed), allowed)
+
+    def wait_any(self, futures: Sequence[Any]) -> list[Future]:
+        """Block until at least one has ended, here or on the second machine that tried.
+
+        Raises
+        ------
+        ClusterError
+            If there has been no worker for ten minutes.
+        """
+        seen = time.monotonic()
+        while True:
+            ended = [unit for unit in self._wait(futures) if not self._moved(unit)]
+            if ended:
+                return list(ended)
+            workers = self._workers()
+            if workers:
+                seen = time.monotonic()
+                self._rescue(futures, workers)
+            elif time.monotonic() - seen > NO_WORKER_S:
+                raise ClusterError(
+                    f"no worker has been there for {NO_WORKER_S:.0f} s; start some and run again: "
+                    "what is done stays done"
+                )
+
+    @contextmanager
+    def recorded(self, path: Path) -> Iterator[None]:
+        """Keep Dask's performance report of the block; it opens without a network."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        report = distributed.performance_report(str(path), mode="inline")
+        report.__enter__()
+        try:
+            yield
+        finally:
+            try:
+                report.__exit__(None, None, None)
+            except Exception as error:  # noqa: BLE001 (a lost scheduler has nothing to tell)
+                logger.warning("no performance report: %s", error)
+
+    def share(self, folder: Path) -> None:
+        """Check that every worker, also one that joins later, sees this folder.
+
+        Raises
+        ------
+        ClusterError
+            If one doesn't: what it writes would be lost.
+        """
+        check_folder(self.client, folder)
+
+    def _start(
+        self, work: Callable[[], Any], task: Task, allowed: frozenset[str] | None
+    ) -> distributed.Future[Any]:
         # A scheduler that outlives this run must not answer with another run's result.
-        future: Future = self.client.submit(work, key=f"{key}-{uuid.uuid4().hex[:8]}", pure=False)
-        return future
+        key = f"{task.key}-{uuid.uuid4().hex[:8]}"
+        resources = {GPU: 1} if task.needs_gpu else None
+        with distributed.span(self.name, *task.spans):
+            return self.client.submit(
+                Watched(work),
+                key=key,
+                pure=False,
+                workers=sorted(allowed) if allowed else None,
+                resources=resources,
+            )
 
-    def wait_any(self, futures: Sequence[Future]) -> list[Future]:
-        """Block until at least one has ended."""
-        done = distributed.wait(list(futures), return_when="FIRST_COMPLETED").done
-        return [future for future in futures if future in done]
+    def _wait(self, futures: Sequence[DaskFuture]) -> list[DaskFuture]:
+        """Wait a while; return the units that have ended."""
+        # What was cancelled has ended, and says so when asked for its result.
+        with suppress(TimeoutError, distributed.CancelledError):
+            distributed.wait(
+                [unit.future for unit in futures],
+                timeout=CHECK_EVERY_S,
+                return_when="FIRST_COMPLETED",
+            )
+        return [unit for unit in futures if unit.future.done()]
 
+    def _moved(self, unit: DaskFuture) -> bool:
+        """Return whether the unit met a machine's fault and another machine tries it."""
+        if unit.future.status != "finished":
+            return False
+        value = unit.future.result()
+        if not isinstance(value, MachineFault):
+            return False
+        unit.faults.append(value)
+        if value.worker not in self.left_out:
+            logger.warning("worker %s is left out from now on: %s", value.worker, value.error)
+            self.left_out.add(value.worker)
+        others = self._healthy()
+        if not others or len(unit.faults) >= MAX_MACHINES:
+            return False
+        self._restart(unit, others)
+        return True
 
-@contextmanager
-def dask_executor(cluster: LocalCluster | SchedulerAddress) -> Iterator[DaskExecutor]:
-    """Start a cluster, or connect to one; stop what was started.
+    def _rescue(self, futures: Sequence[DaskFuture], workers: frozenset[str]) -> None:
+        """Start units again that wait for workers that are gone."""
+        for unit in futures:
+            if unit.allowed and not unit.allowed & workers:
+                self._restart(unit, self._healthy() or workers)
 
-    Raises
-    ------
-    CvlarrayError
-        If the scheduler can't be reached.
-    """
-    if isinstance(cluster, LocalCluster):
-        with _local(cluster) as local, distributed.Client(local) as client:
-            yield DaskExecutor(client)
-    else:
-        with _connect(cluster) as client:
-            yield DaskExecutor(client)
+    def _restart(self, unit: DaskFuture, allowed: frozenset[str]) -> None:
+        unit.allowed = allowed
+        unit.future = self._start(unit.work, unit.task, allowed)
 
+    def _healthy(self) -> frozenset[str]:
+        return self._workers() - self.left_out
 
-def _local(cluster: LocalCluster) -> distributed.LocalCluster:
-    return distributed.LocalCluster(
-        n_workers=cluster.n_workers,
-        threads_per_worker=cluster.threads_per_worker,
-        memory_limit=cluster.memory_limit or "auto",
-        # The scheduler serves its health page at this address even without a dashboard.
-        dashboard_address=cluster.dashboard_address or ":0",
-        scheduler_kwargs={"dashboard": cluster.dashboard_address is not None},
-    )
-
-
-def _connect(cluster: SchedulerAddress) -> distributed.Client:
-    try:
-        return distributed.Client(cluster.address, timeout=cluster.connect_timeout_s)
-    except OSError as error:
-        raise CvlarrayError(
-            f"no Dask scheduler answers at {cluster.address} within "
-            f"{cluster.connect_timeout_s:g} s; start one with `dask scheduler`, or use "
-            f"--cluster local"
-        ) from error
+    def _workers(self) -> frozenset[str]:
+        return frozenset(self.client.nthreads())

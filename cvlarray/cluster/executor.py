@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -13,6 +15,18 @@ class Future(Protocol):
 
     def result(self) -> Any:
         """Return what the unit returned, or raise what it raised."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """How a unit shows on the dashboard, and what it needs."""
+
+    key: str
+    """Its name; Dask takes what precedes the first dash as its kind."""
+    spans: tuple[str, ...] = ()
+    """What its time is summed by, the widest first: region, stage, year."""
+    needs_gpu: bool = False
+    """Only a worker with the resource GPU may do it."""
 
 
 class Executor(Protocol):
@@ -26,11 +40,17 @@ class Executor(Protocol):
     def dashboard_link(self) -> str | None:
         """Address of the Dask dashboard, None without one."""
 
-    def submit(self, work: Callable[[], Any], *, key: str) -> Future:
-        """Start ``work``; ``key`` names it on the dashboard, up to its first dash."""
+    def submit(self, work: Callable[[], Any], task: Task) -> Future:
+        """Start ``work``."""
 
     def wait_any(self, futures: Sequence[Future]) -> list[Future]:
         """Block until at least one of ``futures`` has ended; return those that have."""
+
+    def recorded(self, path: Path) -> AbstractContextManager[None]:
+        """Keep what Dask saw of the block as an HTML page; nothing without Dask."""
+
+    def share(self, folder: Path) -> None:
+        """Check that every worker, also one that joins later, sees this folder."""
 
 
 @dataclass
@@ -40,7 +60,7 @@ class InlineExecutor:
     n_slots: int = 1
     dashboard_link: str | None = None
 
-    def submit(self, work: Callable[[], Any], *, key: str) -> Future:  # noqa: ARG002 (protocol)
+    def submit(self, work: Callable[[], Any], task: Task) -> Future:  # noqa: ARG002 (protocol)
         """Do ``work`` at once."""
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         try:
@@ -53,6 +73,13 @@ class InlineExecutor:
         """Return all: they have ended."""
         return list(futures)
 
+    def recorded(self, path: Path) -> AbstractContextManager[None]:  # noqa: ARG002 (protocol)
+        """Keep nothing."""
+        return nullcontext()
+
+    def share(self, folder: Path) -> None:
+        """Do nothing: this process has the folder."""
+
 
 @dataclass
 class ThreadExecutor:
@@ -62,7 +89,7 @@ class ThreadExecutor:
     n_slots: int
     dashboard_link: str | None = None
 
-    def submit(self, work: Callable[[], Any], *, key: str) -> Future:  # noqa: ARG002 (protocol)
+    def submit(self, work: Callable[[], Any], task: Task) -> Future:  # noqa: ARG002 (protocol)
         """Start ``work`` in a thread."""
         return self.pool.submit(work)
 
@@ -70,3 +97,10 @@ class ThreadExecutor:
         """Block until at least one has ended."""
         done, _ = concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED)
         return [future for future in futures if future in done]
+
+    def recorded(self, path: Path) -> AbstractContextManager[None]:  # noqa: ARG002 (protocol)
+        """Keep nothing."""
+        return nullcontext()
+
+    def share(self, folder: Path) -> None:
+        """Do nothing: this process has the folder."""

@@ -12,20 +12,27 @@ from cvlarray.config import ClusterConfig, Threads
 
 
 @contextmanager
-def executor(cluster: ClusterConfig) -> Iterator[Executor]:
+def executor(cluster: ClusterConfig, *, name: str = "cvlarray") -> Iterator[Executor]:
     """Start, or connect to, what ``cluster`` describes; stop what was started.
+
+    Parameters
+    ----------
+    cluster
+        The `cluster:` block of a run.
+    name
+        Of the region; Dask sums times by it.
 
     Raises
     ------
-    CvlarrayError
-        If the scheduler can't be reached.
+    ClusterError
+        If the workers can't be had, or have other versions than this process.
     """
     if isinstance(cluster, Threads):
         n_threads = cluster.n_threads or os.cpu_count() or 1
         with concurrent.futures.ThreadPoolExecutor(n_threads, "cvlarray") as pool:
             yield ThreadExecutor(pool, n_threads)
         return
-    from cvlarray.cluster.dask_workers import dask_executor  # noqa: PLC0415 (threads don't need it)
+    from cvlarray.cluster.connect import connected  # noqa: PLC0415 (threads don't need it)
 
-    with dask_executor(cluster) as workers:
+    with connected(cluster, name) as workers:
         yield workers

@@ -18,6 +18,8 @@ PATH_KEYS: tuple[tuple[str, ...], ...] = (
     ("search", "source"),
     ("layers", "*", "source", "path"),
     ("delivery", "channels", "*", "path"),
+    ("cluster", "manifest"),
+    ("cluster", "log_directory"),
 )
 """Keys whose text, or list of texts, is a path (or a URL, which stays as it is); * is every item of
 a list."""

@@ -74,8 +74,8 @@ class RunConfig(Section):
     report: ReportConfig = Field(default=ReportConfig(), description="HTML report.")
     cluster: ClusterConfig = Field(
         default=LocalCluster(),
-        description="Where the work is done: threads, local, a scheduler's address "
-        "(tcp://host:port), or a mapping with one of these kinds.",
+        description="Where the work is done: threads, local, cuda, slurm, a scheduler's address "
+        "(tcp://host:port), or a mapping with one of these kinds, kubernetes or gateway.",
     )
 
     @model_validator(mode="after")

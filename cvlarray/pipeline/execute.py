@@ -66,7 +66,7 @@ def _fill_window(
     for unit in islice(queue, max(0, n_free)):
         # A row always speaks of the data that are there: it goes before they are written anew.
         ledger.forget(unit.stage, [unit.key])
-        running[executor.submit(unit, key=unit.task_key)] = unit
+        running[executor.submit(unit, unit.task)] = unit
     return bool(running)
 
 

@@ -230,8 +230,9 @@ def ingest_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
             days = tuple(_ingest_day(day, common, hashes, detail) for day in over[block.time])
             identity = input_hash(block.start, [day.identity for day in days])
             work = partial(ingest, tile, number, block.time, days)
+            year = block.days[0].date.year
             n_pixels = math.prod(tile.geobox.shape) * len(days)
-            units.append(WorkUnit(Stage.INGEST, key, identity, n_pixels, work))
+            units.append(WorkUnit(Stage.INGEST, key, identity, n_pixels, work, year))
     return units
 
 

@@ -55,6 +55,7 @@ def run_pipeline(
     workspace = workspace_of(config)
     with workspace.lock(), Ledger(workspace.ledger) as ledger:
         write_atomic(workspace.run_yaml, config.to_yaml())
+        workers.share(workspace.path)
         if workers.dashboard_link:
             progress.dashboard(workers.dashboard_link)
         stages = _Stages(ledger, workers, progress, first, last)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from cvlarray.cluster import Task
+
 
 class Stage(StrEnum):
     """The stages of a run, in order; each is also a command."""
@@ -56,11 +58,19 @@ class WorkUnit:
     """Pixel-dates, for throughput."""
     work: Callable[[], UnitOutcome]
     """Does the work wherever it is called; picklable."""
+    year: int | None = None
+    """Of its first date; None if it spans the run's."""
+    needs_gpu: bool = False
+    """Only a worker with a GPU may do it."""
 
     @property
-    def task_key(self) -> str:
-        """Name on the Dask dashboard; Dask takes what precedes the first dash as its kind."""
-        return f"{self.stage}-{self.key}-{self.input_hash[:12]}"
+    def task(self) -> Task:
+        """Name on the Dask dashboard, and what its time is summed by."""
+        return Task(
+            key=f"{self.stage}-{self.key}-{self.input_hash[:12]}",
+            spans=(str(self.stage), *([str(self.year)] if self.year else [])),
+            needs_gpu=self.needs_gpu,
+        )
 
     def __call__(self) -> UnitOutcome:
         """Do the work and time it."""

@@ -151,7 +151,7 @@ class TestExample:
         marked = set(re.findall(r"(?m)^(?!#)\s*(\w+):[^#\n]*#[^\n]*\brequired\b", self.text))
         required = {key.rpartition(".")[2] for key in required_keys(RunConfig)}
         whole_sections = {"grid", "search", "periods", "cube"}
-        assert marked == required - whole_sections - {"address", "coordinates", "type"}
+        assert marked == required - whole_sections - {"address", "coordinates", "manifest", "type"}
 
 
 class TestRegions:
