@@ -38,7 +38,7 @@ c.ClusterConfig.scheduler_memory = "2 G"
 c.ClusterConfig.idle_timeout = 3600
 
 
-def of_options(options):
+def of_options(options: Options) -> dict[str, str]:
     """Return a cluster's settings from what its user asks for."""
     return {"worker_memory": f"{options.worker_memory_gb} G"}
 

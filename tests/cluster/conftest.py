@@ -29,9 +29,7 @@ def undisturbed(forest_source: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def slurm(
-    tmp_path: Path, require_component: Callable[[str, object, str], None]
-) -> Iterator[Slurm]:
+def slurm(tmp_path: Path, require_component: Callable[[str, object, str], None]) -> Iterator[Slurm]:
     """Return a Slurm of two nodes."""
     require_component("Slurm", not missing_tools(), INSTALL)
     folder = tmp_path / "slurm"

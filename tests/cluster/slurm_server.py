@@ -47,7 +47,9 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 
 def missing_tools() -> list[str]:
     """Return what of Slurm isn't installed."""
-    return [tool for tool in TOOLS if shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin") is None]
+    return [
+        tool for tool in TOOLS if shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin") is None
+    ]
 
 
 def free_ports(n: int) -> list[int]:
@@ -98,9 +100,7 @@ def running_slurm(folder: Path) -> Iterator[Slurm]:
     slurm = Slurm(folder)
     for name in ("munge", "state", *(f"spool.{node}" for node in NODES)):
         (folder / name).mkdir(mode=0o755)
-    text = CONFIG.format(
-        host=socket.gethostname(), folder=folder, ports=free_ports(3), nodes=NODES
-    )
+    text = CONFIG.format(host=socket.gethostname(), folder=folder, ports=free_ports(3), nodes=NODES)
     (folder / "slurm.conf").write_text(text)
     key = folder / "munge/key"
     key.write_bytes(os.urandom(1024))
@@ -133,9 +133,7 @@ def _start(slurm: Slurm, *words: str) -> None:
     environment = {**os.environ, **slurm.environment}
     environment["PATH"] += ":/usr/sbin"
     slurm.daemons.append(
-        subprocess.Popen(
-            words, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
+        subprocess.Popen(words, env=environment, stdout=log, stderr=log, start_new_session=True)
     )
     log.close()
 
@@ -150,7 +148,9 @@ def _wait_for(is_ready: object, slurm: Slurm, what: str, timeout_s: float = 120)
         except subprocess.CalledProcessError:
             pass
         time.sleep(0.5)
-    logs = "\n".join(f"{path.name}: {path.read_text()[-1500:]}" for path in slurm.folder.glob("*.[lo][ou][gt]"))
+    logs = "\n".join(
+        f"{path.name}: {path.read_text()[-1500:]}" for path in slurm.folder.glob("*.[lo][ou][gt]")
+    )
     raise RuntimeError(f"{what} doesn't come up: {logs}")
 
 

@@ -1,4 +1,4 @@
-"""What `cluster/` holds for deployment: valid where it goes, and with the settings of the package."""
+"""What `cluster/` holds for deployment: valid where it goes, with the settings of the package."""
 
 from __future__ import annotations
 

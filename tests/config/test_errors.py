@@ -246,8 +246,8 @@ def mistakes() -> dict[tuple[str, str], str]:
         ): "2: cluster: expected 'kind' to be one of 'threads', 'local', 'scheduler', 'cuda', "
         "'slurm', 'kubernetes', 'gateway', got \"dask\"",
         ("name: x", "name: x\ncluster: tcp://host"): "2: cluster: expected where the work is done: "
-        "threads, local, cuda, slurm, a scheduler's address (tcp://host:port), or a mapping with one "
-        'of these kinds, kubernetes or gateway; got "tcp://host"',
+        "threads, local, cuda, slurm, a scheduler's address (tcp://host:port), or a mapping with "
+        'one of these kinds, kubernetes or gateway; got "tcp://host"',
         ("name: x", "name: x\ncluster: 4"): "2: cluster: expected a mapping of keys, got 4",
         (
             "name: x",
