@@ -19,6 +19,8 @@ NOISE_DN = 100
 MISSING = -32768
 N_NEW = 10
 """Dates of an online update."""
+N_WATCHED = 16_384
+"""Pixels that both sides keep up to date: 128 × 128."""
 
 FIRST_DAY, LAST_DAY = 17_897, 18_992
 """2019-01-01 and 2021-12-31, days since 1970-01-01."""
@@ -102,7 +104,7 @@ def our_update() -> Work:
     from cvlarray.kernels.online import residuals, state_of, update
     from cvlarray.kernels.season import TimeAxis
 
-    n_pixels = 262_144
+    n_pixels = N_WATCHED
     axis, observed, all_days = TimeAxis.over(FIRST_DAY, LAST_DAY), series(n_pixels), days()
     fit = fit_robust(observed, all_days, axis)
     state = state_of(observed[None], all_days, axis, fit.coefficients[None], fit.sigma[None])
@@ -122,7 +124,7 @@ def nrt_ewma() -> Work:
     import xarray as xr
     from nrt.monitor.ewma import EWMA
 
-    n_pixels = 16_384
+    n_pixels = N_WATCHED
     observed = series_float(n_pixels).reshape(N_DATES, 128, 128)
     times = days().astype("datetime64[D]").astype("datetime64[ns]")
     history = xr.DataArray(observed, {"time": times}, ("time", "y", "x"))

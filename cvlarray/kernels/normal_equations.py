@@ -90,13 +90,24 @@ def add_dates(
 @jit
 def solve(block: Block, tables: Tables) -> None:
     """Solve the normal equations, the prior's among them, for the coefficients' change; add it."""
-    factorise(block, tables)
+    factorise(block, tables, tables.prior_strength)
     n = block.coefficients.shape[0]
     for i in range(n):
         mean, strength = tables.prior_mean[i], tables.prior_strength[i]
         for p in range(BLOCK_PIXELS):
             towards = mean - block.coefficients[i, p]
             block.change[i, p] = block.gradient[i, p] + strength * towards
+    substitute(block)
+    for i in range(n):
+        for p in range(BLOCK_PIXELS):
+            block.coefficients[i, p] += block.change[i, p]
+
+
+@jit_inline
+def substitute(block: Block) -> None:
+    """Solve for what ``change`` holds with the factors at hand, in place."""
+    n = block.coefficients.shape[0]
+    for i in range(n):
         for k in range(i):
             for p in range(BLOCK_PIXELS):
                 block.change[i, p] -= block.cholesky[i, k, p] * block.change[k, p]
@@ -108,11 +119,10 @@ def solve(block: Block, tables: Tables) -> None:
                 block.change[i, p] -= block.cholesky[k, i, p] * block.change[k, p]
         for p in range(BLOCK_PIXELS):
             block.change[i, p] *= block.cholesky[i, i, p]
-            block.coefficients[i, p] += block.change[i, p]
 
 
 @jit_inline
-def factorise(block: Block, tables: Tables) -> None:
+def factorise(block: Block, tables: Tables, prior_strength: NDArray[np.float32]) -> None:
     """Put the Gram matrix together and factorise it after Cholesky, written out for speed.
 
     A pivot that vanishes has the inverse 0: its coefficient then doesn't change.
@@ -127,7 +137,7 @@ def factorise(block: Block, tables: Tables) -> None:
                 factor[i, j, p] = a * block.moments[first, p] + b * block.moments[second, p]
             if i == j:
                 for p in range(BLOCK_PIXELS):
-                    factor[i, j, p] += tables.prior_strength[i]
+                    factor[i, j, p] += prior_strength[i]
             for k in range(0, j - 1, 2):  # by twos: bound by loads and stores
                 for p in range(BLOCK_PIXELS):
                     rest = factor[i, j, p] - factor[i, k, p] * factor[j, k, p]
@@ -137,7 +147,7 @@ def factorise(block: Block, tables: Tables) -> None:
                     factor[i, j, p] -= factor[i, j - 1, p] * factor[j, j - 1, p]
         for p in range(BLOCK_PIXELS):
             pivot = factor[j, j, p]
-            smallest = _SMALLEST_PIVOT * (block.moments[0, p] + tables.prior_strength[j])
+            smallest = _SMALLEST_PIVOT * (block.moments[0, p] + prior_strength[j])
             factor[j, j, p] = np.float32(1) / np.sqrt(pivot) if pivot > smallest else np.float32(0)
         for i in range(j + 1, n):
             for p in range(BLOCK_PIXELS):

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvlarray.kernels.accelerate import jit, jit_inline
-from cvlarray.kernels.normal_equations import TUKEY_TUNING, solve
+from cvlarray.kernels.normal_equations import TUKEY_TUNING, factorise, substitute
 from cvlarray.kernels.pixel_block import (
     BLOCK_PIXELS,
     NODATA,
@@ -152,27 +152,12 @@ def _apply(
     prior_strength: NDArray[np.float32] | None,
     sign: np.float32,
 ) -> None:
-    n_features, n_coefficients, n_pixels = state.coefficients.shape
+    n_features, n_coefficients, _ = state.coefficients.shape
     order = (n_coefficients - 2) // 2
     strengths = np.zeros((n_features, n_coefficients), np.float32)
     if prior_strength is not None:
         strengths[:] = prior_strength
-    weight = np.empty(n_pixels, np.float32)
-    _weigh(residual, state.sigma, weight)
-    tables = _date_tables(day, axis, order)
-    weight *= sign
-    _add_moments(weight, tables.moments[:, 0], state.moments)
-    block = _scratch.block(order)
-    for number in range(n_features):
-        _move(
-            residual[number],
-            weight,
-            state.moments,
-            state.coefficients[number],
-            state.sigma[number],
-            tables._replace(prior_strength=strengths[number]),
-            block,
-        )
+    _learn(residual, state, _date_tables(day, axis, order), strengths, sign, _scratch.block(order))
 
 
 class _Scratch(threading.local):
@@ -263,65 +248,91 @@ def _add_moments(
 
 
 @jit
-def _move(
+def _learn(
     residual: NDArray[np.float32],
-    weight: NDArray[np.float32],
-    moments: NDArray[np.float32],
-    coefficients: NDArray[np.float32],
-    sigma: NDArray[np.float32],
+    state: SeasonState,
     tables: Tables,
+    strengths: NDArray[np.float32],
+    sign: np.float32,
     block: Block,
 ) -> None:
-    """Move one feature's coefficients by the solution for its weighted residuals alone."""
+    """Take a date's residuals into the state of all features, a block of pixels after the other.
+
+    What a residual of one moves the coefficients by is the same for all features that are drawn to
+    their priors equally, or have none: it is solved for once.
+    """
+    n_features, n_pixels = residual.shape
     zero = np.float32(0)
-    for first in range(0, weight.size, BLOCK_PIXELS):
-        size = min(BLOCK_PIXELS, weight.size - first)
+    weight, move = block.weight[0], block.change
+    for first in range(0, n_pixels, BLOCK_PIXELS):
+        size = min(BLOCK_PIXELS, n_pixels - first)
+        part = slice(first, first + size)
+        _weigh(residual[:, part], state.sigma[:, part], weight[:size])
         heaviest = zero
         for p in range(size):
-            heaviest = max(heaviest, abs(weight[column(first, p)]))
+            heaviest = max(heaviest, weight[p])
         if heaviest == zero:
             continue
-        for k in range(moments.shape[0]):
+        for k in range(state.moments.shape[0]):
+            entry = sign * tables.moments[k, 0]
             for p in range(size):
-                block.moments[k, p] = moments[k, column(first, p)]
-        for k in range(coefficients.shape[0]):
+                moment = state.moments[k, column(first, p)] + entry * weight[p]
+                state.moments[k, column(first, p)] = moment
+                block.moments[k, p] = moment
+        for f in range(n_features):
+            if f == 0 or not np.array_equal(strengths[f], strengths[f - 1]):
+                _solve_for_one(block, tables, strengths[f])
+            pull = block.weighted[0]
             for p in range(size):
-                is_used = weight[column(first, p)] != zero
-                pull = weight[column(first, p)] * residual[column(first, p)]
-                block.gradient[k, p] = tables.basis[k, 0] * pull if is_used else zero
-                # The prior pulls at what the fit had balanced already: only its strength counts.
-                block.coefficients[k, p] = zero
-        solve(block, tables)
-        for k in range(coefficients.shape[0]):
-            for p in range(size):
-                coefficients[k, column(first, p)] += block.change[k, p]
-        _adapt_sigma(residual, weight, first, size, block, tables, sigma)
+                signed = sign * weight[p] * residual[f, column(first, p)]
+                pull[p] = signed if weight[p] > zero else zero
+            for k in range(state.coefficients.shape[1]):
+                for p in range(size):
+                    state.coefficients[f, k, column(first, p)] += pull[p] * move[k, p]
+            _adapt_sigma(residual[f], state.sigma[f], sign, first, size, block)
+
+
+@jit_inline
+def _solve_for_one(block: Block, tables: Tables, prior_strength: NDArray[np.float32]) -> None:
+    """Set ``change`` to what a residual of one moves the coefficients by; its curve, ``scale``.
+
+    The prior pulls at what the fit had balanced already: only its strength counts.
+    """
+    factorise(block, tables, prior_strength)
+    n = block.coefficients.shape[0]
+    for k in range(n):
+        for p in range(BLOCK_PIXELS):
+            block.change[k, p] = tables.basis[k, 0]
+    substitute(block)
+    for p in range(BLOCK_PIXELS):
+        block.scale[p] = np.float32(0)
+    for k in range(n):
+        for p in range(BLOCK_PIXELS):
+            block.scale[p] += tables.basis[k, 0] * block.change[k, p]
 
 
 @jit_inline
 def _adapt_sigma(
     residual: NDArray[np.float32],
-    weight: NDArray[np.float32],
+    sigma: NDArray[np.float32],
+    sign: np.float32,
     first: int,
     size: int,
     block: Block,
-    tables: Tables,
-    sigma: NDArray[np.float32],
 ) -> None:
     """Move sigma's median a step up or down, by the recursive residual of what is added.
 
     That is the geometric mean of the residuals before and after: it has the noise's variance.
+    What is taken away leaves sigma as it is.
     """
-    after = block.squares
+    weight = block.weight[0]
+    if sign < 0:
+        return
     for p in range(size):
-        after[p] = residual[column(first, p)]
-    for k in range(block.coefficients.shape[0]):
-        for p in range(size):
-            after[p] -= tables.basis[k, 0] * block.change[k, p]
-    for p in range(size):
-        typical = np.sqrt(max(residual[column(first, p)] * after[p], np.float32(0)))
+        kept = max(np.float32(1) - weight[p] * block.scale[p], np.float32(0))
+        typical = abs(residual[column(first, p)]) * np.sqrt(kept)
         is_wide = typical > _MEDIAN_OF_SIZE * sigma[column(first, p)]
         side = np.float32(0.5) if is_wide else np.float32(-0.5)
         step = side * _SIGMA_STEP / max(block.moments[0, p], np.float32(1))
-        factor = np.float32(1) + step if weight[column(first, p)] > 0 else np.float32(1)
+        factor = np.float32(1) + step if weight[p] > 0 else np.float32(1)
         sigma[column(first, p)] *= factor

@@ -73,7 +73,7 @@ def _standard_error(
         for k in range(moments.shape[0]):
             for p in range(size):
                 block.moments[k, p] = moments[k, column(first, p)]
-        factorise(block, tables)
+        factorise(block, tables, tables.prior_strength)
         for t in range(error.shape[0]):
             for p in range(BLOCK_PIXELS):
                 block.squares[p] = zero

@@ -77,6 +77,23 @@ def test_update_equals_weighted_least_squares(series, state, strength):
     np.testing.assert_allclose(state.coefficients[0], expected, atol=0.05)
 
 
+@pytest.mark.parametrize("strengths", [(3, 3, 8), (0, 5, 5), (2, 0, 2)])
+def test_each_feature_moves_as_its_own_prior_has_it(series, strengths):
+    # Three times the same series: the same weights, so each must move as it would alone.
+    prior_strength = np.repeat(np.array(strengths, np.float32)[:, None], 6, axis=1)
+    together = state_from(np.stack([series[:N_HISTORY]] * 3))
+    add(together, np.stack([series[N_HISTORY]] * 3), DAYS[N_HISTORY], prior_strength=prior_strength)
+    for number in range(3):
+        alone = state_from(series[:N_HISTORY])
+        of_feature = prior_strength[[number]]
+        add(alone, series[N_HISTORY], DAYS[N_HISTORY], prior_strength=of_feature)
+        for of_all, of_one in (
+            (together.coefficients, alone.coefficients),
+            (together.sigma, alone.sigma),
+        ):
+            np.testing.assert_array_equal(of_all[number], of_one[0])
+
+
 def test_features_share_the_least_weight(series):
     # The second feature has a cloud of its own; neither learns from that date.
     other = np.where(series == NODATA, NODATA, series // 2).astype(np.int16)
