@@ -19,10 +19,10 @@ from zarr.codecs import BloscCodec
 
 from benchmarks.cubes_scenes import BANDS, FOLDER, granules, grid, scenes
 from benchmarks.worker import Work
-from cvlarray.cube import block_dataset, cube_variables, group_by_day, read_block, times
+from cvlarray.cube import block_dataset, cube_variables, group_by_day, read_bands, times
 from cvlarray.grid import tiles
 from cvlarray.sensors import Scene, read_item
-from cvlarray.store import create_store, write_region
+from cvlarray.store import create_store, open_region
 
 SIZE = 1024, 1536
 LARGE = 2048, 2560
@@ -89,9 +89,12 @@ def units(
 
 
 def _build_tile(path: Path, tile: Any, days: Any, variables: Any) -> None:
-    block = read_block(days, tile.geobox, variables)
-    dataset = block_dataset(block, days, tile.geobox, variables)
-    write_region(path, dataset, y=tile.y, x=tile.x, time=slice(0, len(days)))
+    names = [variable.name for variable in variables]
+    known = dict(zip(names, variables, strict=True))
+    with open_region(path, names, y=tile.y, x=tile.x, time=slice(0, len(days))) as region:
+        for block in read_bands(days, tile.geobox, variables):
+            (name,) = block.arrays
+            region.write(block_dataset(block, days, tile.geobox, [known[name]]))
 
 
 def build(geobox: GeoBox, items: Sequence[dict[str, Any]], **layout: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from cvlarray.cube.align import Extent
+from cvlarray.cube.beside import lies_beside
 from cvlarray.cube.days import Day
 from cvlarray.cube.geofile import GDAL_OPTIONS
 from cvlarray.cube.raster import Patch, read_asset
@@ -57,19 +58,41 @@ class Block:
     """Files that could not be read. Their scenes are missing from the block in all bands."""
 
 
-class BlockLoader(Protocol):
-    """Reads a block; picklable, runs in any thread or process."""
+@dataclass(frozen=True)
+class _BrokenScene:
+    """A scene that is left out."""
 
-    def __call__(self, days: Sequence[Day], geobox: GeoBox, variables: Sequence[Variable]) -> Block:
-        """Return all ``variables`` of ``days`` on ``geobox``."""
-
-
-AssetReader = Callable[[Asset, str | None, GeoBox, Variable, NDArray[Any], Extent | None], Patch]
-"""Fills a layer from one file; `raster.read_asset` says what is what."""
+    assets: Sequence[UnreadAsset]
+    is_on_grid: bool
+    """Whether its footprint touches the block."""
 
 
-def read_block(days: Sequence[Day], geobox: GeoBox, variables: Sequence[Variable]) -> Block:
-    """Read a block straight from the files with rasterio, each file once.
+class Loader(Protocol):
+    """Fills a layer from one file; picklable, runs in any thread or process.
+
+    Takes file, its CRS by the catalogue, grid, variable, layer and what is missing of it, and
+    returns what was changed; `raster.read_asset` says what is what.
+    """
+
+    def __call__(
+        self,
+        asset: Asset,
+        crs: str | None,
+        geobox: GeoBox,
+        variable: Variable,
+        layer: NDArray[Any],
+        missing: Extent | None,
+    ) -> Patch:
+        """Fill the pixels of ``layer`` that are missing."""
+
+
+def read_block(
+    days: Sequence[Day],
+    geobox: GeoBox,
+    variables: Sequence[Variable],
+    loader: Loader = read_asset,
+) -> Block:
+    """Read a block from its files, each file once.
 
     On grids whose pixel edges coincide pixels are copied, repeated (20 m on 10 m) or merged; on
     any other grid they are interpolated, by a rule that doesn't depend on the block's size. In
@@ -84,37 +107,88 @@ def read_block(days: Sequence[Day], geobox: GeoBox, variables: Sequence[Variable
         North-up grid of the block.
     variables
         From `cube_variables`.
+    loader
+        How a file is read: straight with rasterio, or by `stackstac_loader.read_asset`.
 
     Returns
     -------
     Arrays of shape (len(days), *geobox.shape). ``read_status`` is 1 where a scene was read,
     2 where data is missing in some band and the footprint of a broken scene lies, else 0.
     """
-    return mosaic_block(days, geobox, variables, read_asset)
-
-
-def mosaic_block(
-    days: Sequence[Day], geobox: GeoBox, variables: Sequence[Variable], read: AssetReader
-) -> Block:
-    """Read a block with any reader of files; the rules of `read_block` hold for all."""
     shape = (len(days), *geobox.shape)
-    status = np.empty(shape, READ_STATUS.dtype)
-    bands = [variable for variable in variables if variable.name != READ_STATUS.name]
+    bands = _bands(variables)
     arrays = {band.name: np.empty(shape, band.dtype) for band in bands}
+    status = np.full(shape, NOT_COVERED, READ_STATUS.dtype)
+    broken = _fill(days, geobox, bands, arrays, status, loader)
+    unread = tuple(asset for one in broken if one.is_on_grid for asset in one.assets)
+    for asset in unread:
+        logger.warning("unread: %s %s: %s", asset.scene_id, asset.band, asset.reason)
+    return Block({**arrays, READ_STATUS.name: status}, unread)
+
+
+def read_bands(
+    days: Sequence[Day],
+    geobox: GeoBox,
+    variables: Sequence[Variable],
+    loader: Loader = read_asset,
+) -> Iterator[Block]:
+    """Read what `read_block` reads, one variable after the other, in the memory of one band.
+
+    Parameters
+    ----------
+    days, geobox, variables, loader
+        As of `read_block`.
+
+    Yields
+    ------
+    One variable each, in order, and ``read_status`` last. An array is another's as soon as the
+    next is asked for. Where a file turns out to be broken, its scene is in no band: all of them
+    then come once more, from the first on, and what came before doesn't count.
+    """
+    shape = (len(days), *geobox.shape)
+    status = np.full(shape, NOT_COVERED, READ_STATUS.dtype)
+    buffers: dict[str, NDArray[Any]] = {}
+    for band in _bands(variables):
+        if band.dtype not in buffers:  # fresh memory costs as much as decoding a tenth of it
+            buffers[band.dtype] = np.empty(shape, band.dtype)
+        arrays = {band.name: buffers[band.dtype]}
+        if _fill(days, geobox, [band], arrays, status, loader):
+            break
+        yield Block(arrays)
+    else:
+        yield Block({READ_STATUS.name: status})
+        return
+    del buffers, arrays, status
+    block = read_block(days, geobox, variables, loader)
+    for name, array in block.arrays.items():
+        yield Block({name: array}, block.unread if name == READ_STATUS.name else ())
+
+
+def _bands(variables: Sequence[Variable]) -> list[Variable]:
+    """Return what is read from files."""
+    return [variable for variable in variables if variable.name != READ_STATUS.name]
+
+
+def _fill(
+    days: Sequence[Day],
+    geobox: GeoBox,
+    bands: Sequence[Variable],
+    arrays: Mapping[str, NDArray[Any]],
+    status: NDArray[np.uint8],
+    loader: Loader,
+) -> list[_BrokenScene]:
+    """Fill the arrays of some bands, note in ``status`` what was read, and tell what wasn't."""
     block_ground = ground(geobox)
-    unread: list[UnreadAsset] = []
+    broken: list[_BrokenScene] = []
     with rasterio.Env(**GDAL_OPTIONS):
         for index, day in enumerate(days):
             # Filled day by day: what is read over it is then still in the processor's cache.
-            status[index] = NOT_COVERED
             for band in bands:
                 arrays[band.name][index] = band.fill_value
-            layers = {name: array[index] for name, array in arrays.items()}
+            layers = {band.name: arrays[band.name][index] for band in bands}
             scenes = [scene for scene in day.scenes if scene.footprint.intersects(block_ground)]
-            unread += _read_day(scenes, geobox, bands, layers, status[index], read)
-    for asset in unread:
-        logger.warning("unread: %s %s: %s", asset.scene_id, asset.band, asset.reason)
-    return Block({**arrays, READ_STATUS.name: status}, tuple(unread))
+            broken += _read_day(scenes, geobox, bands, layers, status[index], loader)
+    return broken
 
 
 def _read_day(
@@ -123,10 +197,10 @@ def _read_day(
     bands: Sequence[Variable],
     layers: Mapping[str, NDArray[Any]],
     status: NDArray[np.uint8],
-    read: AssetReader,
-) -> list[UnreadAsset]:
-    """Mosaic the scenes of a day into its layers, and tell the files that are broken."""
-    unread: list[UnreadAsset] = []
+    loader: Loader,
+) -> list[_BrokenScene]:
+    """Mosaic the scenes of a day into its layers, and tell those that are broken."""
+    broken: list[_BrokenScene] = []
     broken_ground = np.zeros(geobox.shape, bool)
     is_empty = True
     for scene in scenes:
@@ -134,18 +208,17 @@ def _read_day(
             band.name: None if is_empty else _missing_extent(layers[band.name], band)
             for band in bands
         }
-        broken = _read_scene(scene, geobox, bands, layers, status, missing, read)
-        if not broken:
+        unread = _read_scene(scene, geobox, bands, layers, status, missing, loader)
+        if not unread:
             is_empty = False
             continue
         ground = _rasterised(scene.footprint, geobox)
-        if ground.any():
-            broken_ground |= ground
-            unread += broken
-    if unread:
+        broken.append(_BrokenScene(unread, bool(ground.any())))
+        broken_ground |= ground
+    if broken:
         for band in bands:
             status[broken_ground & is_missing(layers[band.name], band)] = UNREAD
-    return unread
+    return broken
 
 
 def _read_scene(
@@ -155,7 +228,7 @@ def _read_scene(
     layers: Mapping[str, NDArray[Any]],
     status: NDArray[np.uint8],
     missing: Mapping[str, Extent | None],
-    read: AssetReader,
+    loader: Loader,
 ) -> list[UnreadAsset]:
     """Add a scene to the layers of its day; if a file of it is broken, add nothing."""
     patches: dict[str, Patch] = {}
@@ -166,11 +239,13 @@ def _read_scene(
         asset = scene.assets.get(band.name)
         if asset is None and band.name not in measured_bands(scene):
             continue  # another sensor's mask
+        if asset is not None and lies_beside(asset, scene, geobox):
+            continue
         if asset is None:
             unread.append(UnreadAsset(scene.id, band.name, "", "the Item has no such asset"))
             continue
         try:
-            patches[band.name] = read(
+            patches[band.name] = loader(
                 asset, scene.crs, geobox, band, layers[band.name], missing[band.name]
             )
         except ReadError as error:

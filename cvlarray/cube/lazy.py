@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import product
 from operator import getitem
 from typing import Any
@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
-from cvlarray.cube.block import Block, BlockLoader, read_block
+from cvlarray.cube.block import Block, Loader, read_block
 from cvlarray.cube.days import Day, group_by_day, times
+from cvlarray.cube.raster import read_asset
 from cvlarray.cube.variables import cube_variables
 from cvlarray.names import Variable
 from cvlarray.sensors import Scene, read_item
@@ -35,7 +36,7 @@ def load_cube(
     bands: Sequence[str],
     time_block: int = 24,
     block_px: int = 2048,
-    loader: BlockLoader = read_block,
+    loader: Loader = read_asset,
 ) -> xr.Dataset:
     """Return scenes as one lazy cube.
 
@@ -51,7 +52,7 @@ def load_cube(
         Days in a chunk and pixels along its side. Each chunk is one task (``ingest``), which reads
         all bands: few and large is what keeps Dask's share small.
     loader
-        How a block is read: `read_block`, or `stackstac_loader.read_block`.
+        How a file is read: `raster.read_asset`, or `stackstac_loader.read_asset`.
 
     Returns
     -------
@@ -90,7 +91,7 @@ def block_dataset(
     Parameters
     ----------
     block
-        From a `BlockLoader`.
+        From `read_block`.
     days, geobox, variables
         What it was read with.
 
@@ -124,8 +125,9 @@ def _dataset(
     return xr.Dataset(data, coords=coords)
 
 
+@lru_cache(maxsize=64)
 def _grid_coords(geobox: GeoBox) -> dict[str, xr.DataArray]:
-    """Return y, x (pixel centres) and spatial_ref."""
+    """Return y, x (pixel centres) and spatial_ref; not to be changed, but xarray copies them."""
     return {str(name): coord for name, coord in xr_coords(geobox, dims=("y", "x")).items()}
 
 
@@ -145,7 +147,7 @@ def _lazy_arrays(
     geobox: GeoBox,
     variables: Sequence[Variable],
     chunks: tuple[tuple[int, ...], ...],
-    loader: BlockLoader,
+    loader: Loader,
 ) -> dict[str, da.Array]:
     """Return an array a variable; they share one reading task a block."""
     token = tokenize(days, geobox, variables, chunks, loader)
@@ -191,10 +193,10 @@ class _Days:
 
 
 def _ingest(
-    loader: BlockLoader, variables: Sequence[Variable], days: _Days, geobox: GeoBox
+    loader: Loader, variables: Sequence[Variable], days: _Days, geobox: GeoBox
 ) -> Mapping[str, NDArray[Any]]:
     """Read a block within a task."""
-    return loader(days.days, geobox, variables).arrays
+    return read_block(days.days, geobox, variables, loader).arrays
 
 
 def _slices(lengths: Sequence[int]) -> list[slice]:

@@ -1,4 +1,4 @@
-"""The same blocks read with stackstac (extra ``stackstac``), for comparison and for its users.
+"""The same files read with stackstac (extra ``stackstac``), for comparison and for its users.
 
 On aligned grids the pixels equal those of the direct reader. On others GDAL approximates the
 projection within the window it is given, so that pixels may differ by a few DN.
@@ -10,7 +10,6 @@ resampling, or classes would be interpolated; and by default it takes a missing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +20,6 @@ from rasterio.enums import Resampling
 from cvlarray.cube import warp
 from cvlarray.cube.access import GdalPath
 from cvlarray.cube.align import Extent, intersection, whole
-from cvlarray.cube.block import Block, mosaic_block
-from cvlarray.cube.days import Day
 from cvlarray.cube.geofile import (
     crs_text,
     file_alignment,
@@ -38,8 +35,15 @@ from cvlarray.sensors import Asset, Quantity, to_dn
 _RESAMPLING = {"nearest": Resampling.nearest, "bilinear": Resampling.bilinear}
 
 
-def read_block(days: Sequence[Day], geobox: GeoBox, variables: Sequence[Variable]) -> Block:
-    """Read a block with stackstac; everything else is as in `cube.read_block`.
+def read_asset(
+    asset: Asset,
+    crs: str | None,
+    geobox: GeoBox,
+    variable: Variable,
+    layer: NDArray[Any],
+    missing: Extent | None,
+) -> Patch:
+    """Fill the pixels of a layer that are missing from a file, as `raster.read_asset` does.
 
     Raises
     ------
@@ -47,10 +51,14 @@ def read_block(days: Sequence[Day], geobox: GeoBox, variables: Sequence[Variable
         If stackstac isn't installed.
     ValueError
         If the grid's CRS has no EPSG code.
+    ReadError
+        If the file is broken, or isn't what the catalogue says.
     """
     _stackstac()
     _epsg(geobox)
-    return mosaic_block(days, geobox, variables, _read_asset)
+    return with_retries(
+        asset, lambda path: _read_once(path, asset, crs, geobox, variable, layer, missing)
+    )
 
 
 def _stackstac() -> Any:
@@ -70,20 +78,6 @@ def _epsg(geobox: GeoBox) -> int:
     if code is None:
         raise ValueError(f"stackstac needs a grid with an EPSG code, got {geobox.crs}")
     return int(code)
-
-
-def _read_asset(
-    asset: Asset,
-    crs: str | None,
-    geobox: GeoBox,
-    variable: Variable,
-    layer: NDArray[Any],
-    missing: Extent | None,
-) -> Patch:
-    """Fill the pixels of a layer that are missing; an `AssetReader`."""
-    return with_retries(
-        asset, lambda path: _read_once(path, asset, crs, geobox, variable, layer, missing)
-    )
 
 
 def _read_once(

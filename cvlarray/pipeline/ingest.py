@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,18 +17,12 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from cvlarray.config import RunConfig
-from cvlarray.cube import (
-    Block,
-    BlockLoader,
-    Day,
-    UnreadAsset,
-    block_dataset,
-    cube_variables,
-    read_block,
-)
+from cvlarray.cube import Day, Loader, cube_variables
+from cvlarray.cube.align import Extent
 from cvlarray.cube.block import widened
+from cvlarray.cube.raster import Patch, read_asset
 from cvlarray.grid import Tile, outlines
-from cvlarray.masking import QualityProvider, tile_coverage
+from cvlarray.masking import tile_coverage
 from cvlarray.names import (
     COVERAGE_VARIABLES,
     MASKED_SHARE,
@@ -39,18 +33,19 @@ from cvlarray.names import (
     Variable,
 )
 from cvlarray.pipeline.context import DateBlock, RunContext
-from cvlarray.pipeline.offsets import offset_verdicts
-from cvlarray.pipeline.quality import bands_to_read, find_quality, halo_px, quality_provider
+from cvlarray.pipeline.quality import bands_to_read, quality_provider
+from cvlarray.pipeline.read_tile import TilePart, TileReader
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
-from cvlarray.sensors import Scene
+from cvlarray.sensors import Asset, Scene
 from cvlarray.store import (
     Ledger,
+    OpenRegion,
     StoreLocation,
     create_store,
     input_hash,
     n_shared_dates,
     open_raw,
-    write_region,
+    open_region,
 )
 
 
@@ -115,16 +110,13 @@ class IngestDay:
 
 @dataclass(frozen=True)
 class Ingest:
-    """How a run reads its blocks: the same for every unit."""
+    """How a run reads and writes its blocks: the same for every unit."""
 
     cube: StoreLocation
     config: RunConfig
-    variables: tuple[Variable, ...]
-    """What is read."""
+    read: TileReader
     kept: tuple[str, ...]
     """What goes into the cube: no bands that only the mask needs."""
-    provider: QualityProvider
-    loader: BlockLoader
 
     @classmethod
     def of(cls, context: RunContext) -> Ingest:
@@ -132,15 +124,16 @@ class Ingest:
         config = context.config
         provider = quality_provider(config, context.scenes)
         variables = cube_variables(context.scenes, bands_to_read(config, provider))
+        read = TileReader(config, variables, provider, LOADERS[config.cube.loader])
         kept = (*config.cube.bands, READ_STATUS.name, QUALITY.name)
-        loader = LOADERS[config.cube.loader]
-        return cls(context.workspace.cube, config, variables, kept, provider, loader)
+        return cls(context.workspace.cube, config, read, kept)
 
     @property
     def identity(self) -> str:
         """Hash of what decides the pixels, but for the scenes."""
+        config = self.config
         return input_hash(
-            self.variables, self.kept, self.config.cube.loader, self.config.masking.model_dump()
+            self.read.variables, self.kept, config.cube.loader, config.masking.model_dump()
         )
 
     def __call__(
@@ -150,21 +143,24 @@ class Ingest:
 
         Those that are in the cube already are taken from there, the others are read.
         """
-        new = [one.day for one in days if not one.is_stored]
-        stored = self._stored(tile, time, [one.is_stored for one in days])
-        block, unread = self.read(tile.geobox, new) if new else (stored.isel(time=[]), ())
-        pixels = _in_order(stored, block[list(self.kept)])
-        coverage = self._coverage(pixels[QUALITY.name], tile)
-        n_written = write_region(self.cube, pixels, y=tile.y, x=tile.x, time=time)
-        n_written += write_region(
-            self.cube, coverage, y=tile.y, x=tile.x, time=time, tile=slice(number, number + 1)
-        )
+        coverages = [variable.name for variable in COVERAGE_VARIABLES]
+        with open_region(
+            self.cube,
+            [*self.kept, *coverages],
+            y=tile.y,
+            x=tile.x,
+            time=time,
+            tile=slice(number, number + 1),
+        ) as region:
+            last, n_bytes_read = self._write_pixels(region, tile, time, days)
+            coverage = self._coverage(last.pixels[QUALITY.name], tile)
+            region.write(coverage)
         every = [one.day for one in days]
-        unread_scenes = {asset.scene_id for asset in unread}
+        unread_scenes = {asset.scene_id for asset in last.unread}
         return UnitOutcome(
-            n_bytes_read=block.nbytes,
-            n_bytes_written=n_written,
-            unread=tuple(asdict(asset) for asset in unread),
+            n_bytes_read=n_bytes_read,
+            n_bytes_written=region.n_bytes_written,
+            unread=tuple(asdict(asset) for asset in last.unread),
             detail={
                 "dates": {
                     str(one.day.date): one.identity
@@ -179,26 +175,30 @@ class Ingest:
                 ],
                 "boa_offset": {
                     **{str(one.day.date): one.offset for one in days if one.offset},
-                    **offset_verdicts(block, new),
+                    **last.offsets,
                 },
             },
         )
 
-    def _stored(self, tile: Tile, time: slice, is_stored: Sequence[bool]) -> xr.Dataset:
-        """Return the days of a block that the cube holds."""
-        positions = time.start + np.flatnonzero(is_stored)
-        cube = open_raw(self.cube)[list(self.kept)]
-        return cube.isel(time=positions, y=tile.y, x=tile.x).compute(scheduler="synchronous")
-
-    def read(self, geobox: GeoBox, days: Sequence[Day]) -> tuple[xr.Dataset, Sequence[UnreadAsset]]:
-        """Return a block with its quality, and what could not be read of it."""
-        halo = halo_px(self.config)
-        around = geobox.pad(halo) if halo else geobox
-        block = self.loader(days, around, self.variables)
-        wide = block_dataset(block, days, around, self.variables)
-        quality = find_quality(wide, days, self.provider, self.config)
-        inner = slice(halo, -halo) if halo else slice(None)
-        return wide.assign({QUALITY.name: quality}).isel(y=inner, x=inner), block.unread
+    def _write_pixels(
+        self, region: OpenRegion, tile: Tile, time: slice, days: Sequence[IngestDay]
+    ) -> tuple[TilePart, int]:
+        """Write one variable after the other; return the last, quality, and how much was read."""
+        old = time.start + np.flatnonzero([one.is_stored for one in days])
+        stored = open_raw(self.cube)[list(self.kept)].isel(time=old, y=tile.y, x=tile.x)
+        new = [one.day for one in days if not one.is_stored]
+        parts = self.read(tile.geobox, new) if new else _parts(stored)
+        n_bytes: dict[str, int] = {}
+        last = TilePart(stored)
+        for part in parts:
+            (name,) = map(str, part.pixels.data_vars)
+            n_bytes[name] = part.pixels[name].nbytes if new else 0
+            if name in self.kept:
+                is_mixed = bool(new and old.size)
+                pixels = _in_order(stored[[name]], part.pixels) if is_mixed else part.pixels
+                region.write(pixels)
+                last = replace(part, pixels=pixels)
+        return last, sum(n_bytes.values())
 
     def _coverage(self, quality: xr.DataArray, tile: Tile) -> xr.Dataset:
         """Return how much of the tile is masked on each date."""
@@ -218,7 +218,7 @@ def ingest_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     Also where no scene reaches: there may be pixels of an earlier run whose scenes are gone.
     """
     ingest = Ingest.of(context)
-    bands = [variable.name for variable in ingest.variables]
+    bands = [variable.name for variable in ingest.read.variables]
     hashes = {scene.id: _scene_hash(scene, bands) for scene in context.scenes}
     details = {row.unit: row.detail for row in ledger.rows(Stage.INGEST)}
     units = []
@@ -285,14 +285,16 @@ def ingested(context: RunContext, ledger: Ledger, time: slice) -> dict[str, list
     return found
 
 
+def _parts(stored: xr.Dataset) -> Iterator[TilePart]:
+    """Yield what the cube holds, a variable at a time."""
+    for name in stored.data_vars:
+        yield TilePart(stored[[name]].compute(scheduler="synchronous"))
+
+
 def _in_order(stored: xr.Dataset, read: xr.Dataset) -> xr.Dataset:
     """Return the days of a block from both sources."""
-    if not stored.sizes["time"]:
-        return read
-    if not read.sizes["time"]:
-        return stored
     both = xr.concat(
-        [stored, read],
+        [stored.compute(scheduler="synchronous"), read],
         "time",
         data_vars="minimal",
         coords="minimal",
@@ -313,14 +315,19 @@ def _by_date(days: Sequence[Day], shares: NDArray[np.float32]) -> dict[str, floa
 
 
 def _load_with_stackstac(
-    days: Sequence[Day], geobox: GeoBox, variables: Sequence[Variable]
-) -> Block:
+    asset: Asset,
+    crs: str | None,
+    geobox: GeoBox,
+    variable: Variable,
+    layer: NDArray[Any],
+    missing: Extent | None,
+) -> Patch:
     from cvlarray.cube import stackstac_loader  # noqa: PLC0415 (needs the extra)
 
-    return stackstac_loader.read_block(days, geobox, variables)
+    return stackstac_loader.read_asset(asset, crs, geobox, variable, layer, missing)
 
 
-LOADERS: dict[str, BlockLoader] = {"direct": read_block, "stackstac": _load_with_stackstac}
+LOADERS: dict[str, Loader] = {"direct": read_asset, "stackstac": _load_with_stackstac}
 
 
 def _days_over(context: RunContext) -> Iterator[tuple[Day, ...]]:

@@ -25,13 +25,25 @@ MAX_SAMPLE = 65_536
 """Pixels of a date that are looked at: a percentile needs no more."""
 
 
+SAMPLED = ("red", SCL.name)
+"""What the verdicts are made from."""
+
+
+def sample(image: xr.DataArray) -> xr.DataArray:
+    """Return every so many pixels of (time, y, x), at least `MAX_SAMPLE` of a date if it has so."""
+    n_pixels = image.sizes["y"] * image.sizes["x"]
+    thin = slice(None, None, max(1, math.isqrt(n_pixels // MAX_SAMPLE)))
+    return image.isel(y=thin, x=thin)
+
+
 def offset_verdicts(block: xr.Dataset, days: Sequence[Day]) -> dict[str, str]:
     """Return the verdict of `check_boa_offset` on the dates of a block that can be judged.
 
     Parameters
     ----------
     block
-        With ``red`` (DN with the offset applied) and ``scl``, or there is no verdict.
+        With ``red`` (DN with the offset applied) and ``scl``, or there is no verdict; a `sample`
+        is enough.
     days
         Its dates; one with scenes of several offsets is left out.
 
@@ -39,16 +51,14 @@ def offset_verdicts(block: xr.Dataset, days: Sequence[Day]) -> dict[str, str]:
     -------
     "agrees" or "contradicts" by date.
     """
-    if "red" not in block or SCL.name not in block:
+    if not set(SAMPLED) <= set(block):
         return {}
-    n_pixels = block.sizes["y"] * block.sizes["x"]
-    thin = slice(None, None, max(1, math.isqrt(n_pixels // MAX_SAMPLE)))
     verdicts = {}
     for number, day in enumerate(days):
         offsets = {scene.assets["red"].offset_dn for scene in day.scenes if "red" in scene.assets}
         if len(offsets) != 1:
             continue
-        image = block.isel(time=number, y=thin, x=thin)
+        image = block.isel(time=number)
         red, scl = (image[name].to_numpy() for name in ("red", SCL.name))
         (offset_dn,) = offsets
         in_file = red[np.isin(scl, DARK_SCL) & (red != NODATA_DN)].astype(np.int32) - offset_dn

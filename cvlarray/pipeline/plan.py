@@ -13,7 +13,7 @@ import numpy as np
 from cvlarray.config import LocalCluster, RunConfig, Threads
 from cvlarray.features import bands_of
 from cvlarray.kernels.season import coefficient_names, moment_names
-from cvlarray.names import QUALITY
+from cvlarray.names import READ_STATUS
 from cvlarray.pipeline.context import RunContext, workspace_of
 from cvlarray.pipeline.execute import missing_units
 from cvlarray.pipeline.ingest import Ingest, count_ingest_units, ingest_units
@@ -110,6 +110,10 @@ def make_plan(config: RunConfig) -> Plan:
     )
 
 
+N_MASK_ARRAYS = 3
+"""Bytes a pixel while a mask is worked out: flags before and after, and where they change."""
+
+
 def _peak_bytes(context: RunContext) -> float:
     """Return the base plus what the units hold that run at the same time, of the largest stage."""
     n_threads = _threads_of_a_worker(context.config)
@@ -124,13 +128,19 @@ def _peak_bytes(context: RunContext) -> float:
 
 
 def _ingest_bytes(context: RunContext) -> float:
-    """Return what a unit of ingest holds: its block, and the copy of a shard being encoded."""
-    variables = (*Ingest.of(context).variables, QUALITY)
-    itemsizes = [np.dtype(variable.dtype).itemsize for variable in variables]
+    """Return what a unit of ingest holds: a band, what its mask needs, a shard being encoded.
+
+    Where a file is broken it holds its tile in all bands, which is rare.
+    """
+    read = Ingest.of(context).read
+    itemsizes = {variable.name: np.dtype(variable.dtype).itemsize for variable in read.variables}
+    of_mask = sum(itemsizes[name] for name in (*read.provider.bands, READ_STATUS.name))
     store = context.config.store
     n_dates = min(context.config.cube.time_block, len(context.days))
-    shard = store.time_shard * store.shard_px**2 * max(itemsizes)
-    return _tile_pixels(context) * n_dates * sum(itemsizes) + shard
+    shard = store.time_shard * store.shard_px**2 * max(itemsizes.values())
+    buffers = sum(np.dtype(dtype).itemsize for dtype in {v.dtype for v in read.variables})
+    held = of_mask + max(buffers, N_MASK_ARRAYS)
+    return _tile_pixels(context) * n_dates * held + shard
 
 
 def _baseline_bytes(context: RunContext) -> float:

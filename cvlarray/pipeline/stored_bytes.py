@@ -51,16 +51,16 @@ def _cube_bytes_per_pixel(context: RunContext) -> float:
     place = _middle(context.geobox, edge_px)
     ingest = Ingest.of(context)
     days = _spread(context.days)
-    block, _ = ingest.read(place, days)
-    n_bytes = 0
-    for name in ingest.kept:
+    n_bytes = {}
+    for part in ingest.read(place, days):
+        ((name, values),) = part.pixels.data_vars.items()
         # A chunk at the grid's edge is filled up to its full size, which costs a little too.
-        values = block[name]
         fill = values.attrs.get("_FillValue", 0)
         chunk = np.full((len(days), edge_px, edge_px), fill, values.dtype)
         chunk[:, : place.shape[0], : place.shape[1]] = values
-        n_bytes += len(CODEC.encode(chunk))
-    return n_bytes / (len(days) * math.prod(place.shape))
+        n_bytes[name] = len(CODEC.encode(chunk))
+    kept = sum(n_bytes[name] for name in ingest.kept)
+    return kept / (len(days) * math.prod(place.shape))
 
 
 def _middle(geobox: GeoBox, edge_px: int) -> GeoBox:

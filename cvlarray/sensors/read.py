@@ -146,8 +146,11 @@ def _asset_fields(item: RawItem, band: Band) -> Mapping[str, Any]:
     """Return the band's asset, by its key or by Planet's name for what it holds; empty if none."""
     assets: Mapping[str, Any] = item["assets"]
     named = assets.get(band.key)
-    if isinstance(named, Mapping):
+    # A dict is a Mapping that needs no asking, which counts over ten thousand Items.
+    if type(named) is dict or isinstance(named, Mapping):
         return named
+    if band.n_bands == 1:  # only Planet's files have several
+        return {}
     for asset in assets.values():
         if isinstance(asset, Mapping) and asset.get("pl:asset_type") == band.key:
             return asset

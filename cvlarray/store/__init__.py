@@ -8,12 +8,13 @@ from cvlarray.store.ledger import Ledger, LedgerRow, StageSummary, UnitStatus
 from cvlarray.store.location import StoreLocation
 from cvlarray.store.place import StoreKind
 from cvlarray.store.raw import open_raw
-from cvlarray.store.region import write_region
+from cvlarray.store.region import OpenRegion, open_region, write_region
 from cvlarray.store.workspace import Workspace
 
 __all__ = [
     "Ledger",
     "LedgerRow",
+    "OpenRegion",
     "StageSummary",
     "StoreKind",
     "StoreLocation",
@@ -23,6 +24,7 @@ __all__ = [
     "input_hash",
     "n_shared_dates",
     "open_raw",
+    "open_region",
     "replacing",
     "write_atomic",
     "write_region",

@@ -57,14 +57,17 @@ class FileBatch:
         self._unwanted: set[Path] = set()
 
     def write(self, path: Path, parts: Iterable[bytes]) -> None:
-        """Write the content that a file is going to have; missing folders are made.
+        """Write the content that a file is going to have, the last that is given.
+
+        Missing folders are made.
 
         Raises
         ------
         StoreError
             If it can't be written.
         """
-        self._staged[path] = temporary = _temporary(path)
+        temporary = self._staged.setdefault(path, _temporary(path))
+        self._unwanted.discard(path)
         with _explained(path):
             make_folder(path.parent)
             with temporary.open("wb") as file:
@@ -72,6 +75,8 @@ class FileBatch:
 
     def remove(self, path: Path) -> None:
         """Let a file, if there is one, be gone."""
+        if temporary := self._staged.pop(path, None):
+            temporary.unlink(missing_ok=True)
         if path.exists():
             self._unwanted.add(path)
 

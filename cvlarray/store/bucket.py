@@ -98,15 +98,17 @@ class BucketChanges:
 
     url: str
     written: dict[str, bytes] = field(default_factory=dict)
-    removed: list[str] = field(default_factory=list)
+    removed: set[str] = field(default_factory=set)
 
     def write(self, key: str, parts: Iterable[bytes]) -> None:
         """Set what an object is going to be."""
         self.written[key] = b"".join(parts)
+        self.removed.discard(key)
 
     def remove(self, key: str) -> None:
         """Let an object, if there is one, be gone."""
-        self.removed.append(key)
+        self.written.pop(key, None)
+        self.removed.add(key)
 
     def send(self) -> None:
         """Make the changes."""
@@ -115,7 +117,7 @@ class BucketChanges:
         with _as_store_error(self.url), ThreadPoolExecutor(N_REQUESTS) as pool:
             list(pool.map(lambda key: obstore.put(client, key, self.written[key]), self.written))
             if self.removed:
-                obstore.delete(client, self.removed)
+                obstore.delete(client, sorted(self.removed))
             if root is not None:
                 obstore.put(client, "zarr.json", root)
 

@@ -48,7 +48,7 @@ class ArrayPlace(Protocol):
 
 
 class Changes(Protocol):
-    """Files of a store that are about to be other ones."""
+    """Files of a store that are about to be other ones; what is said last of a file holds."""
 
     def write(self, key: str, parts: Iterable[bytes]) -> None:
         """Set what a file is going to have."""

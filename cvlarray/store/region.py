@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -61,26 +63,97 @@ def write_region(
     ValueError
         If a variable isn't in the store or has another shape.
     """
+    names = [str(name) for name in dataset.data_vars]
+    with open_region(path, names, y=y, x=x, time=time, tile=tile) as region:
+        region.write(dataset)
+    return region.n_bytes_written
+
+
+@contextmanager
+def open_region(
+    path: StoreLocation,
+    names: Sequence[str],
+    *,
+    y: slice,
+    x: slice,
+    time: slice | None = None,
+    tile: slice | None = None,
+) -> Iterator[OpenRegion]:
+    """Yield a region of a store to which variables are written one after the other.
+
+    What `write_region` says of several variables at once holds: none is replaced before all are on
+    the disk, and none at all if the block ends with an error.
+
+    Parameters
+    ----------
+    path
+        Store made by `create_store`.
+    names
+        Variables that may be written.
+    y, x, time, tile
+        As of `write_region`.
+
+    Raises
+    ------
+    StoreError
+        If the region isn't made of whole shards, or the disk doesn't take what is written.
+    ValueError
+        If a variable isn't in the store.
+    """
     place = place_of(path)
     metadata = read_metadata(place)
     every = slice(None)
     given = {"y": y, "x": x, "time": every if time is None else time, TILE: tile or every}
-    targets = [_target(place, metadata, str(name)) for name in dataset.data_vars]
-    regions = [_region(place, target, given) for target in targets]
-    for target, region in zip(targets, regions, strict=True):
-        _check_values(dataset[target.name].variable, target, region)
-        _check_coords(place, dataset, metadata, region)
-    with place.changing(_message(targets, given)) as changes:
-        return sum(
-            _write_variable(changes, target, region, dataset[target.name].to_numpy())
-            for target, region in zip(targets, regions, strict=True)
-        )
+    targets = {name: _target(place, metadata, name) for name in names}
+    regions = {name: _region(place, target, given) for name, target in targets.items()}
+    with place.changing(_message(names, given)) as changes:
+        yield OpenRegion(place, metadata, targets, regions, changes)
 
 
-def _message(targets: Sequence[StoredArray], region: Region) -> str:
+@dataclass
+class OpenRegion:
+    """A region that is being written."""
+
+    place: Place
+    metadata: StoreMetadata
+    targets: Mapping[str, StoredArray]
+    regions: Mapping[str, Region]
+    changes: Changes
+    written: dict[str, int] = field(default_factory=dict)
+    """Bytes by variable."""
+
+    @property
+    def n_bytes_written(self) -> int:
+        """Bytes of all variables."""
+        return sum(self.written.values())
+
+    def write(self, dataset: xr.Dataset) -> None:
+        """Encode variables and put them on the disk; what was written of them before is dropped.
+
+        Raises
+        ------
+        StoreError
+            If `dataset` has coordinates of another place, or the disk doesn't take it.
+        TypeError
+            If a variable isn't NumPy-backed or has another dtype.
+        ValueError
+            If a variable has another shape.
+        """
+        names = [str(name) for name in dataset.data_vars]
+        for name in names:
+            _check_values(dataset[name].variable, self.targets[name], self.regions[name])
+            _check_coords(self.place, dataset, self.metadata, self.regions[name])
+        for name in names:
+            values = dataset[name].to_numpy()
+            self.written[name] = _write_variable(
+                self.changes, self.targets[name], self.regions[name], values
+            )
+
+
+def _message(names: Sequence[str], region: Region) -> str:
     """Say what is written, for places that keep a history."""
     bounds = (f"{dim} {part.start}:{part.stop}" for dim, part in region.items() if part.stop)
-    return f"{', '.join(target.name for target in targets)} at {', '.join(bounds)}"
+    return f"{', '.join(names)} at {', '.join(bounds)}"
 
 
 def _target(place: Place, metadata: StoreMetadata, name: str) -> StoredArray:
@@ -89,7 +162,7 @@ def _target(place: Place, metadata: StoreMetadata, name: str) -> StoredArray:
     return metadata.arrays[name]
 
 
-def _region(place: Place, target: StoredArray, given: Region) -> dict[str, slice]:
+def _region(place: Place, target: StoredArray, given: Region) -> Region:
     """Return the bounds along each dimension of a variable, if they enclose whole shards."""
     sizes = dict(zip(target.dims, target.shape, strict=True))
     region = {dim: _bounds(given.get(dim, slice(None)), size) for dim, size in sizes.items()}

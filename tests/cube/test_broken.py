@@ -19,6 +19,7 @@ from cvlarray.cube import (
     read_block,
     stackstac_loader,
 )
+from cvlarray.cube.raster import read_asset
 from cvlarray.names import NODATA_DN
 from cvlarray.sensors import read_item
 
@@ -89,14 +90,14 @@ DAMAGES = {
 }
 
 
-def read(items, area=PLACE, loader=read_block, bands=BANDS):
+def read(items, area=PLACE, loader=read_asset, bands=BANDS):
     scenes = [read_item(item) for item in items]
     days = group_by_day(scenes)
-    return loader(days, area, cube_variables(scenes, bands))
+    return read_block(days, area, cube_variables(scenes, bands), loader)
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-@pytest.mark.parametrize("loader", [read_block, stackstac_loader.read_block])
+@pytest.mark.parametrize("loader", [read_asset, stackstac_loader.read_asset])
 @pytest.mark.parametrize(("damage", "reason"), DAMAGES.values(), ids=DAMAGES)
 def test_broken_file_is_unread(make_scene, damage, reason, loader):
     item = make_scene(PLACE, day="2023-07-06")
@@ -233,4 +234,4 @@ def test_band_with_another_or_no_nodata(make_scene, nodata):
 def test_stackstac_names_its_extra(make_scene, monkeypatch):
     monkeypatch.setitem(sys.modules, "stackstac", None)
     with pytest.raises(ImportError, match=r"pip install 'cvlarray\[stackstac\]'"):
-        read([make_scene(PLACE)], loader=stackstac_loader.read_block)
+        read([make_scene(PLACE)], loader=stackstac_loader.read_asset)

@@ -111,7 +111,7 @@ def test_equals_odc_stac(scenes, area):
 def test_equals_stackstac(scenes, area):
     bands = BANDS if area is AREA else ["swir16", "scl"]
     cube = load_cube(scenes, area, bands=bands).compute()
-    peer = load_cube(scenes, area, bands=bands, loader=stackstac_loader.read_block).compute()
+    peer = load_cube(scenes, area, bands=bands, loader=stackstac_loader.read_asset).compute()
     equal(cube, peer)
 
 

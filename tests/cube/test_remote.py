@@ -26,6 +26,7 @@ from cvlarray.cube import (
     read_block,
     stackstac_loader,
 )
+from cvlarray.cube.raster import read_asset
 from cvlarray.errors import AccessError
 from cvlarray.names import NODATA_DN
 from cvlarray.sensors import Signer, read_item
@@ -67,9 +68,9 @@ def served_by(server: FileServer, item, bands=BANDS, prefix: str = "") -> dict[s
     return raw
 
 
-def read(items, loader=read_block, place=PLACE):
+def read(items, loader=read_asset, place=PLACE):
     scenes = [read_item(item) for item in items]
-    return loader(group_by_day(scenes), place, cube_variables(scenes, BANDS))
+    return read_block(group_by_day(scenes), place, cube_variables(scenes, BANDS), loader)
 
 
 def assert_equal(block, expected):
@@ -91,7 +92,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("loader", [read_block, stackstac_loader.read_block])
+@pytest.mark.parametrize("loader", [read_asset, stackstac_loader.read_asset])
 def test_files_over_http_are_those_on_disk(make_scene, server, loader):
     item = make_scene(PLACE)
     assert_equal(read([served_by(server, item)], loader), read([item]))
