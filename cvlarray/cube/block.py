@@ -234,12 +234,8 @@ def _read_scene(
     patches: dict[str, Patch] = {}
     unread: list[UnreadAsset] = []
     for band in bands:
-        if missing[band.name] == NOTHING:
-            continue
         asset = scene.assets.get(band.name)
-        if asset is None and band.name not in measured_bands(scene):
-            continue  # another sensor's mask
-        if asset is not None and lies_beside(asset, scene, geobox):
+        if missing[band.name] == NOTHING or _has_nothing(scene, asset, band, geobox):
             continue
         if asset is None:
             unread.append(UnreadAsset(scene.id, band.name, "", "the Item has no such asset"))
@@ -258,6 +254,13 @@ def _read_scene(
     for patch in patches.values():
         status[patch.extent][patch.is_covered] = READ
     return []
+
+
+def _has_nothing(scene: Scene, asset: Asset | None, band: Variable, geobox: GeoBox) -> bool:
+    """Tell whether a scene needn't have a band here: it is another sensor's mask, or elsewhere."""
+    if asset is None:
+        return band.name not in measured_bands(scene)
+    return lies_beside(asset, scene, geobox)
 
 
 def _missing_extent(layer: NDArray[Any], variable: Variable) -> Extent:
