@@ -174,6 +174,9 @@ _stage_command(
 )
 _stage_command(Stage.BASELINE, "Fit each pixel's season to the history.")
 _stage_command(Stage.MONITOR, "Compare the monitoring period with the season; date changes.")
+_stage_command(
+    Stage.SEGMENT, "Run the model of land cover over the dates watched, if the config has one."
+)
 _stage_command(Stage.ALERTS, "Draw polygons round changed pixels and make alerts of them.")
 _stage_command(Stage.REPORT, "Write the HTML report.")
 

@@ -16,6 +16,7 @@ PATH_KEYS: tuple[tuple[str, ...], ...] = (
     ("workspace",),
     ("region", "file"),
     ("search", "source"),
+    ("models", "land_cover", "checkpoint"),
     ("layers", "*", "source", "path"),
     ("delivery", "channels", "*", "path"),
     ("cluster", "manifest"),

@@ -24,6 +24,7 @@ from cvlarray.config.detection import (
 )
 from cvlarray.config.detectors import ConsecutiveConfig
 from cvlarray.config.inputs import CubeConfig, GridConfig, PeriodsConfig, SearchConfig, StoreConfig
+from cvlarray.config.models import ModelsConfig
 from cvlarray.config.paths import escape_paths
 from cvlarray.config.problem import problem
 from cvlarray.config.region import RegionConfig
@@ -56,6 +57,7 @@ class RunConfig(Section):
         default=BaselineConfig(), description="Seasonal expectation of each pixel."
     )
     monitor: MonitorConfig = Field(default=MonitorConfig(), description="Sequential test.")
+    models: ModelsConfig = Field(default=ModelsConfig(), description="Models over the cube.")
     vectorize: VectorizeConfig = Field(default=VectorizeConfig(), description="Pixels to polygons.")
     events: EventsConfig = Field(default=EventsConfig(), description="Polygons to events.")
     alerts: AlertsConfig = Field(default=AlertsConfig(), description="Alerts.")

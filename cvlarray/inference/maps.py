@@ -35,7 +35,7 @@ def map_variables(spec: ModelSpec) -> tuple[Variable, Variable]:
     )
 
 
-def create_maps(
+def create_maps(  # noqa: PLR0913 (what `create_store` takes)
     path: StoreLocation,
     spec: ModelSpec,
     *,
@@ -44,6 +44,7 @@ def create_maps(
     shard_px: int,
     chunk_px: int,
     made_by: Mapping[str, Any],
+    n_kept_dates: int | None = None,
 ) -> None:
     """Make the store of a model's maps, or make sure that the one there is the same.
 
@@ -55,7 +56,7 @@ def create_maps(
         Of the store.
     spec
         Of the model.
-    geobox, times, shard_px, chunk_px
+    geobox, times, shard_px, chunk_px, n_kept_dates
         See `cvlarray.store.create_store`.
     made_by
         All else that decides the maps, as JSON: the weights' hash, windows, precision.
@@ -73,5 +74,6 @@ def create_maps(
         shard_px=shard_px,
         chunk_px=chunk_px,
         time_shard=1,
+        n_kept_dates=n_kept_dates,
         fingerprint={"model": spec.name, "classes": list(spec.classes), **made_by},
     )

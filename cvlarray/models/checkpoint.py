@@ -74,7 +74,15 @@ class Card(_Part):
     def spec(self) -> ModelSpec:
         """What the model needs and gives."""
         bands = tuple(map(Band, self.bands, self.units))
-        return ModelSpec(self.name, bands, self.classes, self.stride, self.halo, self.output)
+        return ModelSpec(
+            self.name,
+            bands,
+            self.classes,
+            self.stride,
+            self.halo,
+            self.output,
+            self.weights_sha256,
+        )
 
 
 def read_card(folder: Path) -> Card:

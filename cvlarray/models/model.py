@@ -46,6 +46,8 @@ class ModelSpec:
     """Farthest neighbour that can change a pixel's result [pixels]."""
     output: str = "land_cover"
     """Name of the variable that says the class."""
+    version: str = ""
+    """Hash of the weights; empty for a model without."""
 
     def __post_init__(self) -> None:
         names = [band.name for band in self.bands]

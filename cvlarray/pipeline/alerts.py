@@ -10,6 +10,7 @@ import pandas as pd
 import cvlarray
 from cvlarray.alerts import UNASSIGNED, chip_files, render_gallery, write_alerts
 from cvlarray.alerts.events import EventRules, EventStore, read_events
+from cvlarray.alerts.land_cover import classify_alerts
 from cvlarray.alerts.observability import blindness
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.jurisdiction import layer_editions, place, write_changes
@@ -34,6 +35,7 @@ def alert_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     key = input_hash(
         cvlarray.__version__,
         ledger.done(Stage.MONITOR),
+        ledger.done(Stage.SEGMENT) if config.models.land_cover else {},
         *(part.model_dump() for part in settings),
         layer_editions(config),
         config.enrichment.model_dump(),
@@ -46,7 +48,7 @@ def make_alerts(context: RunContext) -> UnitOutcome:
     """Bring the events up to date, and write the confirmed ones with pictures and jurisdiction."""
     config, workspace = context.config, context.workspace
     update_events(context)
-    alerts = read_events(workspace.events).assign(priority=UNASSIGNED)
+    alerts = with_classes(read_events(workspace.events), context).assign(priority=UNASSIGNED)
     placed = place(write_pictures(context, alerts), config)
     write_changes(workspace.alerts_parquet, placed.alerts, workspace.jurisdiction_changes)
     with replacing(workspace.deliveries) as temporary:
@@ -63,6 +65,18 @@ def make_alerts(context: RunContext) -> UnitOutcome:
             "n_alerts": len(alerts),
             "missing_layers": [one._asdict() for one in placed.missing],
         },
+    )
+
+
+def with_classes(alerts: gpd.GeoDataFrame, context: RunContext) -> gpd.GeoDataFrame:
+    """Return alerts with what the land cover says they show, if the run has a model of it."""
+    if context.config.models.land_cover is None:
+        return alerts
+    return classify_alerts(
+        alerts,
+        open_raw(context.workspace.land_cover),
+        geobox=context.geobox,
+        otherwise=context.config.alerts.class_name,
     )
 
 

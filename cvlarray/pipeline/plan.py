@@ -18,6 +18,7 @@ from cvlarray.pipeline.context import RunContext, workspace_of
 from cvlarray.pipeline.execute import missing_units
 from cvlarray.pipeline.ingest import Ingest, count_ingest_units, ingest_units
 from cvlarray.pipeline.search import find_context
+from cvlarray.pipeline.segment import leases
 from cvlarray.pipeline.source_bytes import source_bytes
 from cvlarray.pipeline.state import state_bytes
 from cvlarray.pipeline.stored_bytes import stored_bytes
@@ -84,6 +85,7 @@ def make_plan(config: RunConfig) -> Plan:
         Stage.INGEST: count_ingest_units(context),
         Stage.NORMALIZE: n_corrected,
         Stage.PRIOR: int(config.baseline.regional_prior),
+        Stage.SEGMENT: sum(1 for _ in leases(context)) if config.models.land_cover else 0,
         **per_tile,
         **whole,
     }

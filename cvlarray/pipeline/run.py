@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from cvlarray.cluster import Executor, InlineExecutor
 from cvlarray.config import RunConfig
 from cvlarray.errors import UnitError
+from cvlarray.models import Model
 from cvlarray.pipeline.alerts import alert_units
 from cvlarray.pipeline.baseline import baseline_units, create_baseline
-from cvlarray.pipeline.context import workspace_of
+from cvlarray.pipeline.context import RunContext, workspace_of
 from cvlarray.pipeline.execute import missing_units, run_stage
 from cvlarray.pipeline.ingest import create_cube, ingest_units
+from cvlarray.pipeline.models import land_cover_model
 from cvlarray.pipeline.monitor import create_detections, monitor_units
 from cvlarray.pipeline.normalize import normalize_units
 from cvlarray.pipeline.offsets import warn_of_offsets
@@ -20,6 +22,7 @@ from cvlarray.pipeline.prior import prior_units
 from cvlarray.pipeline.progress import Progress
 from cvlarray.pipeline.report import report_units
 from cvlarray.pipeline.search import load_context, search_units
+from cvlarray.pipeline.segment import create_land_cover, segment_units
 from cvlarray.pipeline.state import create_states
 from cvlarray.pipeline.units import Stage, WorkUnit
 from cvlarray.store import Ledger, StoreLocation, write_atomic
@@ -53,6 +56,7 @@ def run_pipeline(
         a unit fails. What was done stays done.
     """
     workspace = workspace_of(config)
+    land_cover = land_cover_model(config)
     with workspace.lock(), Ledger(workspace.ledger) as ledger:
         write_atomic(workspace.run_yaml, config.to_yaml())
         workers.share(workspace.path)
@@ -85,11 +89,20 @@ def run_pipeline(
             create_states(context)
             create_detections(context)
             stages.run(Stage.MONITOR, monitor_units(context, ledger))
+        _segment(context, land_cover, stages)
         if stages.reaches(Stage.ALERTS):
             stages.forget_lost(Stage.ALERTS, workspace.events)
             stages.run(Stage.ALERTS, alert_units(context, ledger))
         if stages.reaches(Stage.REPORT):
             stages.run(Stage.REPORT, report_units(context, ledger))
+
+
+def _segment(context: RunContext, land_cover: Model | None, stages: _Stages) -> None:
+    """Run the model of land cover, if there is one and the run goes as far."""
+    if land_cover is not None and stages.reaches(Stage.SEGMENT):
+        stages.forget_lost(Stage.SEGMENT, context.workspace.land_cover)
+        create_land_cover(context, stages.ledger, land_cover)
+        stages.run(Stage.SEGMENT, segment_units(context, stages.ledger, land_cover))
 
 
 def search_again(config: RunConfig, progress: Progress) -> None:

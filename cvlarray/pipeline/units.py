@@ -20,13 +20,20 @@ class Stage(StrEnum):
     PRIOR = "prior"
     BASELINE = "baseline"
     MONITOR = "monitor"
+    SEGMENT = "segment"
     ALERTS = "alerts"
     REPORT = "report"
 
     @property
     def is_tiled(self) -> bool:
         """Whether the stage is cut into tiles; the others are one unit."""
-        return self in {Stage.INGEST, Stage.NORMALIZE, Stage.BASELINE, Stage.MONITOR}
+        return self in {
+            Stage.INGEST,
+            Stage.NORMALIZE,
+            Stage.BASELINE,
+            Stage.MONITOR,
+            Stage.SEGMENT,
+        }
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,11 @@ class Workspace:
         return self.path / "sightings"
 
     @property
+    def land_cover(self) -> StoreLocation:
+        """Land cover of every date watched (time, y, x), Zarr."""
+        return self._store("land_cover")
+
+    @property
     def alerts(self) -> Path:
         """Folder of the alerts."""
         return self.path / "alerts"

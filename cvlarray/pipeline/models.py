@@ -1,0 +1,109 @@
+"""From a run's settings to the models that look at its cube."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cvlarray.config import RunConfig
+from cvlarray.errors import CheckpointError, ConfigError, MissingExtraError
+from cvlarray.inference import Lattice, Windows
+from cvlarray.models import Model, SpectralRule
+from cvlarray.models.checkpoint import read_card
+
+__all__ = ["identity_of", "land_cover_model", "windows_of"]
+
+
+def land_cover_model(config: RunConfig) -> Model | None:
+    """Return the model of land cover, not loaded yet; None if the run has none.
+
+    Raises
+    ------
+    ConfigError
+        If it needs bands that the cube doesn't get, or other windows.
+    CheckpointError
+        If the folder isn't a checkpoint of land cover.
+    MissingExtraError
+        If what runs it isn't installed.
+    """
+    if config.models.land_cover is None:
+        return None
+    folder = config.models.land_cover.checkpoint
+    model = SpectralRule() if folder is None else _checkpoint(folder, config)
+    _check_bands(model, config)
+    _check_windows(model, config)
+    return model
+
+
+def windows_of(config: RunConfig) -> Windows:
+    """Return how models are led over the pixels."""
+    models = config.models
+    return Windows(models.window, models.overlap, batch_size=models.batch_size)
+
+
+def identity_of(model: Model, config: RunConfig) -> dict[str, Any]:
+    """Return all that decides what a model says of given pixels, as JSON."""
+    models = config.models
+    identity: dict[str, Any] = {
+        "weights": model.spec.version,
+        "window": models.window,
+        "overlap": models.overlap,
+    }
+    if model.spec.version:
+        # Numbers are added in another order by another runtime, and for another batch.
+        how: Mapping[str, Any] = models.model_dump(
+            include={"runtime", "device", "precision", "batch_size"}
+        )
+        identity |= how
+    return identity
+
+
+def _checkpoint(folder: Path, config: RunConfig) -> Model:
+    try:
+        import torch  # noqa: F401, PLC0415 (an extra)
+
+        from cvlarray.models.torch_model import CheckpointModel  # noqa: PLC0415 (takes a second)
+    except ImportError as error:
+        raise MissingExtraError(
+            "models.land_cover.checkpoint needs `pip install 'cvlarray[models]'` (here: make "
+            "models); leave it null for the spectral rule"
+        ) from error
+    card = read_card(folder)
+    if card.output != "land_cover":
+        raise CheckpointError(
+            f"{folder} says {card.output}, models.land_cover needs a model that says land_cover"
+        )
+    return CheckpointModel(folder.resolve(), card, _runtime(config))
+
+
+def _runtime(config: RunConfig) -> Any:
+    from cvlarray.models.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415 (needs torch)
+    from cvlarray.models.runtime import Precision  # noqa: PLC0415
+    from cvlarray.models.torch_runtime import TorchRuntime  # noqa: PLC0415 (needs torch)
+
+    precision = Precision(config.models.precision)
+    if config.models.runtime == "openvino":
+        return OpenVinoRuntime(precision)
+    return TorchRuntime(config.models.device, precision)
+
+
+def _check_bands(model: Model, config: RunConfig) -> None:
+    missing = [band.name for band in model.spec.bands if band.name not in config.cube.bands]
+    if missing:
+        raise ConfigError(
+            f"cube.bands: expected {', '.join(missing)} too, for models.land_cover "
+            f"({model.spec.name}), got {', '.join(config.cube.bands)}"
+        )
+    units = {band.name: band.units for band in model.spec.bands if band.units != "1"}
+    if units:
+        raise ConfigError(
+            f"models.land_cover: {model.spec.name} takes {units}, the cube holds reflectance (1)"
+        )
+
+
+def _check_windows(model: Model, config: RunConfig) -> None:
+    try:
+        Lattice(config.models.window, config.models.overlap, model.spec.stride)
+    except ValueError as error:
+        raise ConfigError(f"models: {error}") from error
