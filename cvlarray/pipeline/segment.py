@@ -72,7 +72,17 @@ def segment_units(context: RunContext, ledger: Ledger, model: Model) -> list[Wor
         work = partial(segment_lease, lease, context.monitoring.start, model, config)
         n_pixels = (lease.y.stop - lease.y.start) * (lease.x.stop - lease.x.start)
         key = f"{name}/{date}"
-        units.append(WorkUnit(Stage.SEGMENT, key, input_hash(common, seen), n_pixels, work))
+        units.append(
+            WorkUnit(
+                stage=Stage.SEGMENT,
+                key=key,
+                input_hash=input_hash(common, seen),
+                n_pixels=n_pixels,
+                work=work,
+                year=int(date[:4]),
+                needs_gpu=config.models.device != "cpu",
+            )
+        )
     return units
 
 

@@ -28,7 +28,7 @@ def test_help_names_every_command(cvlarray):
     listed = cvlarray("--help").stdout
     for name in (
         "run", "plan", "status", "search", "ingest", "normalize", "prior", "baseline",
-        "monitor", "alerts",
+        "monitor", "segment", "alerts",
         "report", "demo", "schema", "review", "invite", "labels", "coverage", "deliver", "package",
         "verify", "stats",
     ):  # fmt: skip
@@ -75,7 +75,8 @@ def test_status_before_any_run_is_all_zeros(cvlarray, tmp_path):
     result = cvlarray("status", CONFIGS / "demo.yaml", "--workspace", tmp_path, "--json")
     stages = json.loads(result.stdout)
     assert [stage["stage"] for stage in stages] == [
-        "search", "ingest", "normalize", "prior", "baseline", "monitor", "alerts", "report",
+        "search", "ingest", "normalize", "prior", "baseline", "monitor", "segment", "alerts",
+        "report",
     ]  # fmt: skip
     assert all(stage["n_done"] == 0 for stage in stages)
 
@@ -97,7 +98,8 @@ def test_a_run_from_the_filled_in_config_has_nothing_left_to_do(cvlarray, demo_w
 def test_status_counts_the_demos_units(cvlarray, demo_workspace):
     stages = json.loads(cvlarray("status", demo_workspace / "run.yaml", "--json").stdout)
     done = {stage["stage"]: stage["n_done"] for stage in stages}
-    assert done == dict.fromkeys(done, 1) | {"ingest": 6, "normalize": 0, "prior": 0}  # off
+    off = dict.fromkeys(("normalize", "prior", "segment"), 0)
+    assert done == dict.fromkeys(done, 1) | {"ingest": 6} | off
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(cvlarray, demo_workspace, tmp_path):
