@@ -8,7 +8,7 @@ into runs gives the same bits.
 from cvlarray.kernels.detectors import Bayesian, Consecutive, Cusum, Detector, Ewma, Mosum
 from cvlarray.monitor.dates import measure_dates, reference_pixels
 from cvlarray.monitor.detect import detections, monitor
-from cvlarray.monitor.residual import standardised_residual
+from cvlarray.monitor.residual import residual, standardised_residual
 from cvlarray.monitor.sightings import Sightings
 from cvlarray.monitor.state import refit, start, update
 
@@ -25,6 +25,7 @@ __all__ = [
     "monitor",
     "reference_pixels",
     "refit",
+    "residual",
     "standardised_residual",
     "start",
     "update",

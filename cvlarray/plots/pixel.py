@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from cvlarray.baseline import predict
-from cvlarray.features import Feature, find_feature
-from cvlarray.names import (
-    CONFIRMED,
-    FIRST_FLAGGED,
-    INTERVAL_END,
-    INTERVAL_START,
-    NO_DATE,
-    NODATA_DN,
-    SIGMA,
-)
+from cvlarray.plots.pixel_series import ChangeDates, pixel_series
 
 _SEEN, _FLAGGED, _EXPECTED, _WHEN = "#4c6a5d", "#c4431a", "#1f5c4a", "#7a1f0b"
-_PER_UNIT = 10_000
-_STEP_DAYS = 5
 
 
 def plot_pixel(
@@ -61,52 +47,27 @@ def plot_pixel(
     ValueError
         If ``features`` isn't one pixel of one feature.
     """
-    if features.dims != ("time",) or "feature" not in features.coords:
-        raise ValueError(
-            f"plot_pixel draws (time) of one feature, got {features.dims}; choose with "
-            'features.sel(feature="ndvi").isel(y=0, x=0)'
-        )
-    name = str(features["feature"].item())
-    feature = find_feature(name)
-    model = _at(season, features).sel(feature=[name])
+    series = pixel_series(features, season, detections, half_width)
     if axes is None:
         axes = Figure(figsize=(9, 3.2), layout="constrained").subplots()
-    _draw_season(axes, features, model, half_width * _spread(model, feature))
-    _draw_observations(axes, features, model, feature, half_width)
-    if detections is not None:
-        _draw_dates(axes, _at(detections, features))
-    axes.set_ylabel(name)
+    _draw_season(axes, series.season)
+    _draw_observations(axes, series.observations)
+    if series.change is not None:
+        _draw_dates(axes, series.change)
+    axes.set_ylabel(series.feature)
     axes.margins(x=0.01)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left", bbox_to_anchor=(0, 1.18), ncols=5, frameon=False, fontsize=8)
     return axes
 
 
-def _at(dataset: xr.Dataset, pixel: xr.DataArray) -> xr.Dataset:
-    """Return the pixel of a dataset, with y and x of one element."""
-    place = {dim: [pixel[dim].item()] for dim in ("y", "x")}
-    return dataset.sel(place).compute()
-
-
-def _spread(model: xr.Dataset, feature: Feature) -> float:
-    sigma = float(model[SIGMA.name].item())
-    return max(sigma, feature.noise_floor) / _PER_UNIT
-
-
-def _expected(model: xr.Dataset, times: pd.DatetimeIndex) -> NDArray[np.float64]:
-    curve = predict(model, times).transpose("feature", "time", "y", "x")
-    return curve.to_numpy()[0, :, 0, 0].astype(np.float64) / _PER_UNIT
-
-
-def _draw_season(axes: Axes, features: xr.DataArray, model: xr.Dataset, half_width: float) -> None:
-    days = features["time"].to_numpy().astype("datetime64[D]")
-    times = pd.DatetimeIndex(np.arange(days[0], days[-1] + 1, _STEP_DAYS))
-    expected = _expected(model, times)
-    axes.plot(times.to_numpy(), expected, color=_EXPECTED, lw=1.2, label="expected")
+def _draw_season(axes: Axes, season: pd.DataFrame) -> None:
+    times = season.index.to_numpy()
+    axes.plot(times, season["expected"].to_numpy(), color=_EXPECTED, lw=1.2, label="expected")
     axes.fill_between(
-        times.to_numpy(),
-        expected - half_width,
-        expected + half_width,
+        times,
+        season["lower"].to_numpy(),
+        season["upper"].to_numpy(),
         color=_EXPECTED,
         alpha=0.15,
         lw=0,
@@ -114,40 +75,22 @@ def _draw_season(axes: Axes, features: xr.DataArray, model: xr.Dataset, half_wid
     )
 
 
-def _draw_observations(
-    axes: Axes, features: xr.DataArray, model: xr.Dataset, feature: Feature, half_width: float
-) -> None:
-    values = features.to_numpy()
-    is_seen = values != NODATA_DN
-    times = pd.DatetimeIndex(features["time"].to_numpy()[is_seen])
-    seen = values[is_seen] / _PER_UNIT
-    beyond = feature.direction * (seen - _expected(model, times)) / _spread(model, feature)
-    is_flagged = beyond > half_width
+def _draw_observations(axes: Axes, observations: pd.DataFrame) -> None:
+    is_flagged = observations["is_flagged"]
     for chosen, colour, label in (
-        (~is_flagged, _SEEN, "observed"),
-        (is_flagged, _FLAGGED, "flagged"),
+        (observations[~is_flagged], _SEEN, "observed"),
+        (observations[is_flagged], _FLAGGED, "flagged"),
     ):
-        axes.scatter(
-            times[chosen].to_numpy(), seen[chosen], s=10, color=colour, label=label, zorder=3
-        )
+        times, values = chosen.index.to_numpy(), chosen["value"].to_numpy()
+        axes.scatter(times, values, s=10, color=colour, label=label, zorder=3)
 
 
-def _draw_dates(axes: Axes, found: xr.Dataset) -> None:
-    first, confirmed, begin, end = (
-        _day(found, one.name) for one in (FIRST_FLAGGED, CONFIRMED, INTERVAL_START, INTERVAL_END)
-    )
-    if first is None or confirmed is None:
-        return
-    if begin is not None and end is not None:
+def _draw_dates(axes: Axes, change: ChangeDates) -> None:
+    if change.interval is not None:
+        begin, end = (int(day.astype(int)) for day in change.interval)
         axes.axvspan(begin, end, color=_WHEN, alpha=0.12, lw=0, label="changed within")
-    for day, style, label in ((first, "--", "first flagged"), (confirmed, "-", "confirmed")):
-        date = np.datetime64(day, "D")
-        axes.axvline(day, color=_WHEN, ls=style, lw=1, label=f"{label} {date}")
-
-
-def _day(found: xr.Dataset, name: str) -> int | None:
-    """Return a date as matplotlib counts days, since 1970-01-01; None if there is none."""
-    value = found[name].to_numpy().ravel()[0]
-    if found[name].dtype.kind == "M":
-        return None if np.isnat(value) else int(value.astype("datetime64[D]").astype(int))
-    return None if value == NO_DATE else int(value)
+    for date, style, label in (
+        (change.first_flagged, "--", "first flagged"),
+        (change.confirmed, "-", "confirmed"),
+    ):
+        axes.axvline(int(date.astype(int)), color=_WHEN, ls=style, lw=1, label=f"{label} {date}")

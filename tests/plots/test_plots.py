@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from cvlarray.baseline import fit_baseline, predict
 from cvlarray.monitor import monitor, start, update
 from cvlarray.names import NODATA_DN
-from cvlarray.plots import plot_map, plot_pixel
+from cvlarray.plots import explore_pixel, plot_map, plot_pixel
 
 CUT = pd.Timestamp("2019-07-01")
 PLACE = {"y": 1, "x": 2}
@@ -147,3 +147,23 @@ def test_nothing_to_draw_is_a_grey_map(forest):
 def test_more_than_a_map(forest):
     with pytest.raises(ValueError, match=r"draws \(y, x\), got .*baseline\.sigma\.sel"):
         plot_map(forest[1]["sigma"])
+
+
+def test_an_interactive_plot_holds_the_same_observations_and_dates(forest):
+    hv = pytest.importorskip("holoviews", reason="pip install 'cvlarray[interactive]'")
+    features, baseline, found = forest
+    pixel = features.sel(feature="ndvi").isel(PLACE)
+    overlay = explore_pixel(pixel, baseline, found)
+    points = overlay.traverse(lambda one: one.dframe(), [hv.Scatter])
+    drawn = pd.concat(points).sort_values("time")
+    seen = pixel[pixel != NODATA_DN]
+    np.testing.assert_array_equal(drawn["time"].to_numpy(), seen["time"].to_numpy())
+    np.testing.assert_allclose(drawn["value"], seen.to_numpy() / 1e4)
+    expected = predict(baseline.isel(y=[1], x=[2]), seen["time"].to_numpy()).squeeze() / 1e4
+    np.testing.assert_allclose(drawn["expected"], expected, rtol=1e-5)
+    n_flagged = len(overlay.traverse(lambda one: one, [hv.Scatter])[1])
+    _, flagged, *_ = artists(plot_pixel(pixel, baseline, found))
+    assert n_flagged == len(flagged.get_offsets())
+    lines = overlay.traverse(lambda one: one.data, [hv.VLine])
+    days = [int(found[name].isel(PLACE)) for name in ("first_flagged", "confirmed")]
+    assert [int(day.value // 86_400_000_000_000) for day in lines] == days
