@@ -17,6 +17,7 @@ from rich.text import Text
 from cvlarray.alerts.route import PackageFormat
 from cvlarray.cli.deliver import DELIVER_HELP, deliver_command, package_command
 from cvlarray.cli.display import run_display
+from cvlarray.cli.evaluate import evaluate
 from cvlarray.cli.review import invite, labels, review
 from cvlarray.cli.stats import stats_command
 from cvlarray.cli.tables import coverage_table, plan_table, status_table
@@ -243,6 +244,7 @@ def stats(
 
 
 app.command()(simulate)
+app.command()(evaluate)
 app.command(help=VERIFY_HELP)(verify)
 app.command(
     help=WORKER_HELP,

@@ -3,6 +3,7 @@
 Nothing here imports torch until a model of torch is built or loaded (extra ``models``).
 """
 
+from cvlarray.models.change_rule import ChangeRule
 from cvlarray.models.land_cover import LAND_COVER, LandCoverClass
 from cvlarray.models.model import Band, Model, ModelSpec
 from cvlarray.models.sar_rule import RadarRule
@@ -11,6 +12,7 @@ from cvlarray.models.spectral import SpectralRule
 __all__ = [
     "LAND_COVER",
     "Band",
+    "ChangeRule",
     "LandCoverClass",
     "Model",
     "ModelSpec",

@@ -17,7 +17,7 @@ The chain, and by what each step is done:
 Products that are terrain-corrected already (RTC) begin at step 7.
 """
 
-from cvlarray.radar.changes import Confirmation, radar_changes
+from cvlarray.radar.changes import Confirmation, radar_belief, radar_changes
 from cvlarray.radar.decibels import to_decibels
 from cvlarray.radar.departure import radar_departure
 from cvlarray.radar.orbit import read_orbit_file
@@ -29,6 +29,7 @@ __all__ = [
     "Confirmation",
     "filter_speckle",
     "gamma0_of_grd",
+    "radar_belief",
     "radar_changes",
     "radar_departure",
     "read_orbit_file",

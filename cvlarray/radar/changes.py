@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cvlarray.kernels.bayes_chain import NEVER, add_up
 from cvlarray.names import NEEDS_REVIEW, NO_DATE, RADAR_VARIABLES
 
-__all__ = ["Confirmation", "radar_changes"]
+__all__ = ["Confirmation", "radar_belief", "radar_changes"]
 
 _RECORD = np.dtype([(variable.name, variable.dtype) for variable in RADAR_VARIABLES])
 
@@ -99,6 +99,29 @@ def radar_changes(
     for variable in RADAR_VARIABLES:
         found[variable.name] = (("y", "x"), packed[variable.name], {**variable.attrs, **mapping})
     return found
+
+
+def radar_belief(probability: xr.DataArray, *, n_dates: int = 3, most: float = 0.9) -> xr.DataArray:
+    """Return the probability that a pixel has changed, by the last dates together.
+
+    Parameters
+    ----------
+    probability
+        As for `radar_changes`.
+    n_dates
+        Dates that are added up; what lies further back no longer counts.
+    most
+        No date counts for more.
+
+    Returns
+    -------
+    float32, dims as given, NaN where none of the dates was seen. Lazy if ``probability`` is.
+    """
+    bounded = probability.clip(1 - most, most)
+    log_odds: xr.DataArray = xr.ufuncs.log(bounded / (1 - bounded))
+    total = log_odds.rolling(time=n_dates, min_periods=1).sum()
+    belief: xr.DataArray = 1 / (1 + xr.ufuncs.exp(-total))
+    return belief.astype(np.float32)
 
 
 def radar_changes_of_block(
