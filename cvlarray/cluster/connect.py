@@ -28,10 +28,12 @@ def connected(cluster: ClusterConfig, name: str) -> Iterator[DaskExecutor]:
     """
     with dask.config.set(dask_settings()), CLIENTS[type(cluster)](cluster) as client:
         check_versions(client)
+        workers = DaskExecutor(client, name)
         try:
-            yield DaskExecutor(client, name)
+            yield workers
         finally:
             try:
+                workers.forget_prepared()
                 forget_checks(client)
             except (OSError, ValueError) as error:
                 logger.debug("the scheduler is gone: %s", error)

@@ -17,6 +17,7 @@ from distributed.scheduler import KilledWorker
 from cvlarray.cluster.executor import Future, Task
 from cvlarray.cluster.fitness import check_folder
 from cvlarray.cluster.machine_faults import MachineFault, Watched
+from cvlarray.cluster.preparation import Preparation
 from cvlarray.errors import ClusterError
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,8 @@ class DaskExecutor:
     """Of the region, for the spans."""
     left_out: set[str] = field(default_factory=set)
     """Addresses of workers whose machine failed."""
+    prepared: set[str] = field(default_factory=set)
+    """Names of what workers do when they join."""
 
     @property
     def n_slots(self) -> int:
@@ -137,6 +140,23 @@ class DaskExecutor:
             If one doesn't: what it writes would be lost.
         """
         check_folder(self.client, folder)
+
+    def prepare(self, work: Callable[[], object], task: Task) -> None:
+        """Let every worker, also one that joins later, do ``work`` once.
+
+        Raises
+        ------
+        CvlarrayError
+            If a worker can't; what it says names the cause.
+        """
+        preparation = Preparation(work, f"cvlarray-{task.key}", GPU if task.needs_gpu else None)
+        self.prepared.add(preparation.name)
+        self.client.register_plugin(preparation)
+
+    def forget_prepared(self) -> None:
+        """Let workers join the scheduler after this run without doing what it asked for."""
+        for name in self.prepared:
+            self.client.unregister_worker_plugin(name)
 
     def _start(
         self, work: Callable[[], Any], task: Task, allowed: frozenset[str] | None

@@ -52,6 +52,9 @@ class Executor(Protocol):
     def share(self, folder: Path) -> None:
         """Check that every worker, also one that joins later, sees this folder."""
 
+    def prepare(self, work: Callable[[], object], task: Task) -> None:
+        """Let every process that will do units of ``task``'s kind do ``work`` once before."""
+
 
 @dataclass
 class InlineExecutor:
@@ -80,6 +83,10 @@ class InlineExecutor:
     def share(self, folder: Path) -> None:
         """Do nothing: this process has the folder."""
 
+    def prepare(self, work: Callable[[], object], task: Task) -> None:  # noqa: ARG002 (protocol)
+        """Do ``work``."""
+        work()
+
 
 @dataclass
 class ThreadExecutor:
@@ -104,3 +111,7 @@ class ThreadExecutor:
 
     def share(self, folder: Path) -> None:
         """Do nothing: this process has the folder."""
+
+    def prepare(self, work: Callable[[], object], task: Task) -> None:  # noqa: ARG002 (protocol)
+        """Do ``work``."""
+        work()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,7 @@ import shapely
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from cvlarray.config import RunConfig
+from cvlarray.config import LocalCluster, RunConfig, Threads
 from cvlarray.cube import Day
 from cvlarray.grid import Tile, outlines, region_geobox, tiles
 from cvlarray.sensors import Scene
@@ -104,3 +105,12 @@ def grid_of(config: RunConfig) -> GeoBox:
         resolution_m=grid.resolution_m,
         anchor_m=grid.anchor_m,
     )
+
+
+def threads_of_a_worker(config: RunConfig) -> int:
+    """Return how many units a worker process runs at once."""
+    if isinstance(config.cluster, Threads):
+        return config.cluster.n_threads or os.cpu_count() or 1
+    if isinstance(config.cluster, LocalCluster):
+        return config.cluster.threads_per_worker or 1
+    return 1

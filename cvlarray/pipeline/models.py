@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cvlarray.cluster import Executor, Task
 from cvlarray.config import RunConfig
 from cvlarray.errors import CheckpointError, ConfigError, MissingExtraError
 from cvlarray.inference import Lattice, Windows
 from cvlarray.models import Model, SpectralRule
 from cvlarray.models.checkpoint import read_card
+from cvlarray.models.runtime import Precision, Runtime
+from cvlarray.pipeline.context import threads_of_a_worker
 
-__all__ = ["identity_of", "land_cover_model", "windows_of"]
+__all__ = ["identity_of", "land_cover_model", "prepare", "windows_of"]
 
 
 def land_cover_model(config: RunConfig) -> Model | None:
@@ -40,6 +44,31 @@ def windows_of(config: RunConfig) -> Windows:
     """Return how models are led over the pixels."""
     models = config.models
     return Windows(models.window, models.overlap, batch_size=models.batch_size)
+
+
+def prepare(model: Model, workers: Executor, config: RunConfig) -> None:
+    """Let every process that will run the model load and check it, once.
+
+    Raises
+    ------
+    CheckpointError
+        If one doesn't see the checkpoint, or computes something else than whoever trained it.
+    """
+    if config.models.land_cover is None or config.models.land_cover.checkpoint is None:
+        return
+    folder = config.models.land_cover.checkpoint.resolve()
+    task = Task(f"model-{model.spec.version}", needs_gpu=config.models.device != "cpu")
+    workers.prepare(partial(_load, folder, _runtime(config)), task)
+
+
+def _load(folder: Path, runtime: Runtime) -> None:
+    """Load a checkpoint in this process, whose units compute in one thread each."""
+    import torch  # noqa: PLC0415 (an extra)
+
+    from cvlarray.models.torch_model import load_model  # noqa: PLC0415 (an extra)
+
+    torch.set_num_threads(1)
+    load_model(folder, runtime).load()
 
 
 def identity_of(model: Model, config: RunConfig) -> dict[str, Any]:
@@ -77,14 +106,13 @@ def _checkpoint(folder: Path, config: RunConfig) -> Model:
     return CheckpointModel(folder.resolve(), card, _runtime(config))
 
 
-def _runtime(config: RunConfig) -> Any:
+def _runtime(config: RunConfig) -> Runtime:
     from cvlarray.models.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415 (needs torch)
-    from cvlarray.models.runtime import Precision  # noqa: PLC0415
     from cvlarray.models.torch_runtime import TorchRuntime  # noqa: PLC0415 (needs torch)
 
     precision = Precision(config.models.precision)
     if config.models.runtime == "openvino":
-        return OpenVinoRuntime(precision)
+        return OpenVinoRuntime(precision, n_streams=threads_of_a_worker(config))
     return TorchRuntime(config.models.device, precision)
 
 

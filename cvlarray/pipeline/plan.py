@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from cvlarray.config import LocalCluster, RunConfig, Threads
+from cvlarray.config import RunConfig, Threads
 from cvlarray.features import bands_of
 from cvlarray.kernels.season import coefficient_names, moment_names
 from cvlarray.names import READ_STATUS
-from cvlarray.pipeline.context import RunContext, workspace_of
+from cvlarray.pipeline.context import RunContext, threads_of_a_worker, workspace_of
 from cvlarray.pipeline.execute import missing_units
 from cvlarray.pipeline.ingest import Ingest, count_ingest_units, ingest_units
 from cvlarray.pipeline.search import find_context
@@ -118,7 +117,7 @@ N_MASK_ARRAYS = 3
 
 def _peak_bytes(context: RunContext) -> float:
     """Return the base plus what the units hold that run at the same time, of the largest stage."""
-    n_threads = _threads_of_a_worker(context.config)
+    n_threads = threads_of_a_worker(context.config)
     n_tiles = min(n_threads, len(context.tiles))
     largest = max(
         min(n_threads, count_ingest_units(context)) * _ingest_bytes(context),
@@ -179,12 +178,3 @@ def _model_bytes(context: RunContext) -> float:
 
 def _tile_pixels(context: RunContext) -> int:
     return math.prod(context.tiles[0].geobox.shape)
-
-
-def _threads_of_a_worker(config: RunConfig) -> int:
-    """Return how many units a worker process runs at once."""
-    if isinstance(config.cluster, Threads):
-        return config.cluster.n_threads or os.cpu_count() or 1
-    if isinstance(config.cluster, LocalCluster):
-        return config.cluster.threads_per_worker or 1
-    return 1

@@ -14,7 +14,7 @@ from cvlarray.pipeline.baseline import baseline_units, create_baseline
 from cvlarray.pipeline.context import RunContext, workspace_of
 from cvlarray.pipeline.execute import missing_units, run_stage
 from cvlarray.pipeline.ingest import create_cube, ingest_units
-from cvlarray.pipeline.models import land_cover_model
+from cvlarray.pipeline.models import land_cover_model, prepare
 from cvlarray.pipeline.monitor import create_detections, monitor_units
 from cvlarray.pipeline.normalize import normalize_units
 from cvlarray.pipeline.offsets import warn_of_offsets
@@ -102,7 +102,10 @@ def _segment(context: RunContext, land_cover: Model | None, stages: _Stages) -> 
     if land_cover is not None and stages.reaches(Stage.SEGMENT):
         stages.forget_lost(Stage.SEGMENT, context.workspace.land_cover)
         create_land_cover(context, stages.ledger, land_cover)
-        stages.run(Stage.SEGMENT, segment_units(context, stages.ledger, land_cover))
+        units = segment_units(context, stages.ledger, land_cover)
+        if missing_units(units, stages.ledger, Stage.SEGMENT):
+            prepare(land_cover, stages.workers, context.config)
+        stages.run(Stage.SEGMENT, units)
 
 
 def search_again(config: RunConfig, progress: Progress) -> None:
