@@ -163,6 +163,14 @@ class VectorizeConfig(Section):
     connectivity: Literal[4, 8] = Field(
         default=4, description="Neighbours of a pixel that join it: 4 (edges) or 8 (corners too)."
     )
+    simplify_tolerance_m: float | None = Field(
+        default=None,
+        gt=0,
+        le=1000,
+        description="Simplify outlines, neighbours together so that no gap arises: corners go "
+        "whose triangle is smaller than this value squared, m, above 0, up to 1000; areas stay "
+        "those of the pixels. null: outlines follow the pixels that were seen to change.",
+    )
 
 
 class EventsConfig(Section):

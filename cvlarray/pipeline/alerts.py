@@ -12,6 +12,7 @@ from cvlarray.alerts import UNASSIGNED, chip_files, render_gallery, write_alerts
 from cvlarray.alerts.events import EventRules, EventStore, read_events
 from cvlarray.alerts.land_cover import classify_alerts
 from cvlarray.alerts.observability import blindness
+from cvlarray.alerts.simplify import simplify_outlines
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.jurisdiction import layer_editions, place, write_changes
 from cvlarray.pipeline.quality import clear_mask
@@ -48,7 +49,8 @@ def make_alerts(context: RunContext) -> UnitOutcome:
     """Bring the events up to date, and write the confirmed ones with pictures and jurisdiction."""
     config, workspace = context.config, context.workspace
     update_events(context)
-    alerts = with_classes(read_events(workspace.events), context).assign(priority=UNASSIGNED)
+    alerts = with_classes(read_events(workspace.events), context)
+    alerts = _outlined(alerts, context).assign(priority=UNASSIGNED)
     placed = place(write_pictures(context, alerts), config)
     write_changes(workspace.alerts_parquet, placed.alerts, workspace.jurisdiction_changes)
     with replacing(workspace.deliveries) as temporary:
@@ -78,6 +80,15 @@ def with_classes(alerts: gpd.GeoDataFrame, context: RunContext) -> gpd.GeoDataFr
         geobox=context.geobox,
         otherwise=context.config.alerts.class_name,
     )
+
+
+def _outlined(alerts: gpd.GeoDataFrame, context: RunContext) -> gpd.GeoDataFrame:
+    """Return the alerts with outlines as the run wants them."""
+    tolerance_m = context.config.vectorize.simplify_tolerance_m
+    if tolerance_m is None:
+        return alerts
+    simple = simplify_outlines(alerts.geometry, context.geobox, tolerance_m=tolerance_m)
+    return alerts.set_geometry(simple)
 
 
 def update_events(context: RunContext) -> None:

@@ -12,6 +12,7 @@ from cvlarray.vectorize.polygons import (
     trace_patches,
     vectorize,
 )
+from cvlarray.vectorize.zones import vectorize_zones
 
 __all__ = [
     "Connectivity",
@@ -25,5 +26,6 @@ __all__ = [
     "split_touching",
     "trace_patches",
     "vectorize",
+    "vectorize_zones",
     "write_polygons",
 ]

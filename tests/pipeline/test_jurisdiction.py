@@ -178,3 +178,16 @@ def served(content: bytes) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def test_a_simplified_outline_keeps_what_was_counted(prepared):
+    config = prepared()
+    run(config)
+    workspace = Workspace(config.workspace)
+    (before,) = read_alerts(workspace.alerts_parquet).to_dict("records")
+    run(prepared(vectorize={"simplify_tolerance_m": 30.0}))
+    (after,) = read_alerts(workspace.alerts_parquet).to_dict("records")
+    assert after["geometry"].is_valid
+    assert not after["geometry"].equals(before["geometry"])
+    for name in ("event_id", "version", "area_m2", "n_pixels"):
+        assert after[name] == before[name]
