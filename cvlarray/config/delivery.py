@@ -41,6 +41,15 @@ class SigningConfig(Section):
     )
 
 
+class ReviewLinksConfig(Section):
+    """Links to the verification page that open one alert to one partner, once, and expire."""
+
+    url: Url = Field(description="Where reviewers reach `cvlarray review`, https://... .")
+    days: int = Field(
+        default=14, ge=1, le=366, description="Days until a link expires, 1 to 366."
+    )
+
+
 class DeliveryConfig(Section):
     """The way from alerts to partners. Nothing is sent but by `cvlarray deliver`."""
 
@@ -56,6 +65,11 @@ class DeliveryConfig(Section):
     verification_url: VerificationUrl | None = Field(
         default=None,
         description="Page that shows one alert, with {event_id} in it; null: no link.",
+    )
+    review: ReviewLinksConfig | None = Field(
+        default=None,
+        description="Signed links to the verification page in what partners get, instead of "
+        "verification_url; a feed, which anybody reads, gets none. null: none.",
     )
     signing: SigningConfig | None = Field(
         default=None, description="Who signs evidence packages; null: none can be made."

@@ -14,7 +14,12 @@ from cvlarray.alerts.land_cover import classify_alerts
 from cvlarray.alerts.observability import blindness
 from cvlarray.alerts.simplify import simplify_outlines
 from cvlarray.pipeline.context import RunContext
-from cvlarray.pipeline.jurisdiction import layer_editions, place, write_changes
+from cvlarray.pipeline.jurisdiction import (
+    enrich_what_changed,
+    layer_editions,
+    place,
+    write_changes,
+)
 from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.sightings import min_pixels, read_acquisitions
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
@@ -51,7 +56,9 @@ def make_alerts(context: RunContext) -> UnitOutcome:
     update_events(context)
     alerts = with_classes(read_events(workspace.events), context)
     alerts = _outlined(alerts, context).assign(priority=UNASSIGNED)
-    placed = place(write_pictures(context, alerts), config)
+    placed = place(
+        write_pictures(context, alerts), config, enriched=enrich_what_changed(workspace)
+    )
     write_changes(workspace.alerts_parquet, placed.alerts, workspace.jurisdiction_changes)
     with replacing(workspace.deliveries) as temporary:
         placed.deliveries.to_parquet(temporary, index=False)

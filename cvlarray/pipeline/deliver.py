@@ -27,7 +27,7 @@ from cvlarray.alerts.package import Dossier, package_files, write_folder
 from cvlarray.alerts.package.archive import zip_bytes
 from cvlarray.alerts.route import PackageFormat, Partner
 from cvlarray.config import RunConfig
-from cvlarray.errors import DeliveryError
+from cvlarray.errors import DeliveryError, MissingExtraError
 from cvlarray.pipeline.context import RunContext, workspace_of
 from cvlarray.pipeline.dossiers import DossierMaker
 from cvlarray.pipeline.jurisdiction import place
@@ -96,6 +96,7 @@ def deliver_alerts(
                     destinations,
                     make_dossier=DossierMaker(context, ledger, latencies),
                     make_evidence=make_evidence,
+                    make_link=_linker(config),
                     now=dt.datetime.now(dt.UTC),
                     max_age_days=settings.max_age_days,
                 )
@@ -191,6 +192,41 @@ def _made_alerts(config: RunConfig) -> Iterator[tuple[RunContext, Ledger, gpd.Ge
         if not ledger.done(Stage.ALERTS):
             raise DeliveryError(f"the alerts of {workspace.path} aren't finished; run it first")
         yield load_context(config, workspace), ledger, read_alerts(workspace.alerts_parquet)
+
+
+def _linker(config: RunConfig) -> Callable[[str, str], str | None]:
+    """Return what makes links to the verification page, for destinations that nobody else reads.
+
+    Raises
+    ------
+    MissingExtraError
+        Without the extra ``review``.
+    """
+    links = config.delivery.review
+    if links is None:
+        return lambda destination, event_id: None
+    try:
+        from cvlarray.review import read_key, sign_link  # noqa: PLC0415 (an extra)
+    except ImportError as error:
+        raise MissingExtraError(
+            "delivery.review signs links with the verification page's own code; install it with: "
+            "pip install 'cvlarray[review]'"
+        ) from error
+    key = read_key(workspace_of(config).review)
+    partners = {
+        each.destination: each.partner
+        for each in config.delivery.channels
+        if not each.is_public
+    }
+    valid = dt.timedelta(days=links.days)
+
+    def link(destination: str, event_id: str) -> str | None:
+        if destination not in partners:
+            return None
+        token = sign_link(key, partner=partners[destination], event_id=event_id, valid=valid)
+        return f"{links.url.rstrip('/')}/link/{token}"
+
+    return link
 
 
 def _evidence_maker(

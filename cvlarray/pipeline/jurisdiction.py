@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import pandas as pd
 from cvlarray.alerts import UNASSIGNED, read_alerts
 from cvlarray.alerts.enrich import (
     CHANGE_COLUMNS,
+    Backend,
     FileSource,
     GeoPandasBackend,
     Layer,
@@ -21,13 +22,14 @@ from cvlarray.alerts.enrich import (
     PostgisBackend,
     Snapshot,
     enrich,
+    enrich_changed,
     jurisdiction_changes,
     take_snapshot,
 )
 from cvlarray.alerts.route import DELIVERY_DTYPES, route
 from cvlarray.config import RunConfig
 from cvlarray.errors import MissingExtraError
-from cvlarray.store import replacing
+from cvlarray.store import Workspace, replacing
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +61,32 @@ def layer_editions(config: RunConfig) -> list[Any]:
     return [layer.model_dump(mode="json") | {"edition": _edition(layer)} for layer in config.layers]
 
 
-def place(alerts: gpd.GeoDataFrame, config: RunConfig) -> Placed:
+Enrich = Callable[[gpd.GeoDataFrame, Sequence[Snapshot], Backend], gpd.GeoDataFrame]
+"""Says where alerts lie."""
+
+
+def enrich_all(
+    alerts: gpd.GeoDataFrame, snapshots: Sequence[Snapshot], backend: Backend
+) -> gpd.GeoDataFrame:
+    """Hold every alert against the layers."""
+    return enrich(alerts, snapshots, backend=backend)
+
+
+def enrich_what_changed(workspace: Workspace) -> Enrich:
+    """Return what holds those alerts against the layers that it didn't hold against them before."""
+
+    def enriched(
+        alerts: gpd.GeoDataFrame, snapshots: Sequence[Snapshot], backend: Backend
+    ) -> gpd.GeoDataFrame:
+        now = dt.datetime.now(dt.UTC)
+        return enrich_changed(alerts, snapshots, workspace.enrichment, backend=backend, now=now)
+
+    return enriched
+
+
+def place(
+    alerts: gpd.GeoDataFrame, config: RunConfig, *, enriched: Enrich = enrich_all
+) -> Placed:
     """Hold alerts against the declared layers, and route them.
 
     Without layers nothing is added. If one can't be read, the alerts are held against the others,
@@ -71,14 +98,16 @@ def place(alerts: gpd.GeoDataFrame, config: RunConfig) -> Placed:
         Confirmed alerts, EPSG:4326.
     config
         Layers, routing, and the database if PostGIS is to measure.
+    enriched
+        Says where they lie.
     """
     nobody = pd.DataFrame({name: [] for name in DELIVERY_DTYPES}).astype(DELIVERY_DTYPES)
     if not config.layers:
         return Placed(alerts, nobody, (), ())
     snapshots, missing = _read(config.layers)
     database = config.enrichment.database
-    backend = GeoPandasBackend() if database is None else PostgisBackend(database)
-    routed = route(enrich(alerts, snapshots, backend=backend), config.routing)
+    backend: Backend = GeoPandasBackend() if database is None else PostgisBackend(database)
+    routed = route(enriched(alerts, snapshots, backend), config.routing)
     # What radar alone has seen needs a second look, wherever it lies.
     needs_review = routed.alerts["needs_review"] | alerts.get("needs_review", default=False)
     placed = routed.alerts.assign(needs_review=needs_review.astype("bool"))

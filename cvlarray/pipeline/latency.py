@@ -12,6 +12,7 @@ import pandas as pd
 import pystac
 
 from cvlarray.alerts.deliver import AlertVersion, alert_versions
+from cvlarray.alerts.enrich import enriched_at
 from cvlarray.alerts.latency import Latency
 from cvlarray.catalog import load_items
 from cvlarray.grid import Tile, project
@@ -116,6 +117,7 @@ class _Clock:
             stage: {row.unit: row.written_at for row in ledger.rows(stage)}
             for stage in (Stage.SEARCH, Stage.INGEST, Stage.MONITOR, Stage.ALERTS)
         }
+        self._enriched_at = enriched_at(context.workspace.enrichment)
         self._scenes: dict[dt.date, list[Scene]] = {}
         for scene in context.scenes:
             self._scenes.setdefault(scene.solar_day, []).append(scene)
@@ -139,8 +141,14 @@ class _Clock:
             found=found if found and read and found <= read else None,
             read=read,
             inferred=self._latest(Stage.MONITOR, [tile.name for tile in tiles]),
-            enriched=self._latest(Stage.ALERTS, self._done[Stage.ALERTS]),
+            enriched=self._enriched(alert),
         )
+
+    def _enriched(self, alert: pd.Series) -> dt.datetime | None:
+        """Return when this version was held against the layers; of a run without, when it ended."""
+        version = str(alert["event_id"]), str(alert.get("version", 1))
+        ended = self._latest(Stage.ALERTS, self._done[Stage.ALERTS])
+        return self._enriched_at.get(version, ended)
 
     def _last_scene(self, alert: pd.Series) -> Scene | None:
         day = alert.get("acquisition", alert["confirmed"])

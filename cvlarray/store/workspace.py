@@ -109,6 +109,11 @@ class Workspace:
         return self.alerts / "deliveries.parquet"
 
     @property
+    def enrichment(self) -> Path:
+        """Where each alert lies, when that was found out, and from what, Parquet."""
+        return self.alerts / "enrichment.parquet"
+
+    @property
     def jurisdiction_changes(self) -> Path:
         """What new editions of the layers changed for alerts, CSV that only grows."""
         return self.alerts / "jurisdiction_changes.csv"

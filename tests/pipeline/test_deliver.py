@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
 import shutil
@@ -29,6 +30,8 @@ from cvlarray.cli.app import app
 from cvlarray.config import RunConfig, load_config
 from cvlarray.errors import DeliveryError
 from cvlarray.pipeline.deliver import deliver_alerts, make_package
+from cvlarray.review import read_key
+from cvlarray.review.access import LinkRefusedError, open_link
 from cvlarray.review.database import ReviewDatabase
 from cvlarray.review.listing import list_alerts
 from cvlarray.review.verdicts import Judgement, give_verdict
@@ -126,6 +129,37 @@ def test_each_partner_gets_its_own_once(routed, tmp_path):
     found = outline.to_crs(32719).geometry[0]
     assert found.intersection(cleared).area / found.union(cleared).area > 0.9
     assert pystac.Collection.from_file(out / "feed" / "collection.json").get_items()
+
+
+def test_a_link_lets_the_one_partner_in_to_the_one_alert(routed, tmp_path):
+    """Opened as the page opens it; what anybody can read holds none."""
+    review = {"url": "https://review.example.org/", "days": 3}
+    config = load_config(routed(tmp_path, review=review))
+    deliver_alerts(config, told=ignore, secrets=SECRETS)
+    workspace = Workspace(config.workspace)
+    (event_id,) = read_alerts(workspace.alerts_parquet)["event_id"]
+    key = read_key(workspace.review)
+    database = ReviewDatabase(tmp_path / "opened.db")
+    tokens = {}
+    for partner in ("rangers", "fiscalia"):
+        (folder,) = (tmp_path / "out" / partner).iterdir()
+        told = json.loads((folder / "alert.geojson").read_text())["properties"]
+        start, tokens[partner] = told["verification_url"].split("/link/")
+        assert start == "https://review.example.org"
+        visitor = open_link(database, key, tokens[partner], None)
+        assert (visitor.partner, visitor.event_id) == (partner, event_id)
+    with pytest.raises(LinkRefusedError):
+        open_link(database, key, tokens["rangers"], None)  # a second time
+    payload = json.loads(base64.urlsafe_b64decode(tokens["rangers"].split(".")[0] + "=="))
+    left = dt.datetime.fromisoformat(payload["expires_at"]) - dt.datetime.now(dt.UTC)
+    assert dt.timedelta(days=2.9) < left <= dt.timedelta(days=3)
+    public = (tmp_path / "out" / "feed").rglob("*.atom")
+    assert all("/link/" not in path.read_text() for path in public)
+    (told,) = json.loads((tmp_path / "out" / "feed" / "alerts.geojson").read_text())["features"]
+    assert told["properties"]["verification_url"] == (
+        f"https://review.example.org/?event={event_id}"
+    )
+    assert verify_package(next((tmp_path / "out" / "fiscalia").iterdir())).is_intact
 
 
 def test_what_evidence_holds(routed, tmp_path):

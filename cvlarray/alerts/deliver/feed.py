@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from xml.etree import ElementTree as ET
 
 import shapely
@@ -37,6 +37,8 @@ MAX_ENTRIES = 500
 
 class Feed(ChannelSettings):
     """A folder to publish."""
+
+    is_public: ClassVar[bool] = True
 
     kind: Literal["feed"] = Field(default="feed", description="Always feed.")
     path: str = Field(min_length=1, description="Folder, made if absent; relative to this YAML.")

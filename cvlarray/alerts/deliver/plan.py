@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import geopandas as gpd
 import pandas as pd
@@ -27,6 +28,12 @@ OVER = ("withdrawn", "merged")
 
 MakeDossier = Callable[[pd.Series], Dossier]
 MakeFiles = Callable[[Dossier], Mapping[str, bytes]]
+MakeLink = Callable[[str, str], str | None]
+"""Takes a destination and the name of an alert."""
+
+
+def _no_link(destination: str, event_id: str) -> None:  # noqa: ARG001 (as the others)
+    """Leave the link that every destination may have."""
 
 
 def fill_outbox(
@@ -36,6 +43,7 @@ def fill_outbox(
     *,
     make_dossier: MakeDossier,
     make_evidence: MakeFiles,
+    make_link: MakeLink = _no_link,
     now: dt.datetime,
     max_age_days: int,
 ) -> int:
@@ -56,6 +64,9 @@ def fill_outbox(
         Gathers what is known of one alert; it is called only for what is sent.
     make_evidence
         Makes an evidence package.
+    make_link
+        Makes a link to the verification page that is for one destination only; None: the alert
+        keeps the link that its dossier has.
     now
         With a time zone.
     max_age_days
@@ -81,8 +92,14 @@ def fill_outbox(
         )
         chosen = deliver_to([partner], new)
         rows = new.set_index("event_id", drop=False)
+
+        def dossier_for(row: pd.Series, destination: str = destination) -> Dossier:
+            dossier = dossier_of(row)
+            link = make_link(destination, dossier.event_id)
+            return replace(dossier, verification_url=link) if link else dossier
+
         for message in _messages(
-            destination, partner, chosen, rows, dossier_of, make_evidence, now
+            destination, partner, chosen, rows, dossier_for, make_evidence, now
         ):
             n_taken += outbox.put(message, destination=destination, partner=partner.name)
     return n_taken

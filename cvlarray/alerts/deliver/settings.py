@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +18,9 @@ class ChannelSettings(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=True
     )
+
+    is_public: ClassVar[bool] = False
+    """Whether anybody may read what is sent, so that no link in it may let its bearer in."""
 
     partner: str = Field(min_length=1, description="Name of the partner in routing.partners.")
     name: str | None = Field(

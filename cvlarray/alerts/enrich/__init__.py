@@ -19,6 +19,7 @@ from cvlarray.alerts.enrich.layer import (
 )
 from cvlarray.alerts.enrich.postgis_backend import PostgisBackend
 from cvlarray.alerts.enrich.postgis_schema import SchemaError
+from cvlarray.alerts.enrich.reuse import enrich_changed, enriched_at
 from cvlarray.alerts.enrich.snapshot import Snapshot, load_layer, take_snapshot
 from cvlarray.alerts.enrich.status import LicenceStatus, licence_status
 
@@ -44,6 +45,8 @@ __all__ = [
     "TableSource",
     "WfsSource",
     "enrich",
+    "enrich_changed",
+    "enriched_at",
     "jurisdiction_changes",
     "licence_status",
     "load_layer",
