@@ -20,6 +20,12 @@ class NoEvidence:
     def series(self, event_id: str) -> None:  # noqa: ARG002
         return None
 
+    def point_picture(self, point_id: str, when: str) -> None:  # noqa: ARG002
+        return None
+
+    def point_series(self, point_id: str) -> None:  # noqa: ARG002
+        return None
+
     def backdrop(self) -> None:
         return None
 

@@ -14,7 +14,7 @@ import shapely
 
 from cvlarray.store import replacing, write_atomic
 
-__all__ = ["geojson", "plain_value", "read_alerts", "write_alerts"]
+__all__ = ["geojson", "plain_value", "plain_values", "read_alerts", "write_alerts"]
 
 JSON_COLUMNS = ("jurisdiction", "reasoning", "parents", "children")
 """Lists and mappings; in GeoParquet they are JSON text, since no two alerts' have the same keys."""
@@ -81,18 +81,33 @@ def geojson(alerts: gpd.GeoDataFrame) -> str:
 
 def _features(alerts: gpd.GeoDataFrame) -> Iterator[str]:
     properties = alerts.drop(columns=alerts.geometry.name)
-    for record, geometry in zip(properties.to_dict("records"), alerts.geometry, strict=True):
+    columns = [plain_values(properties[name]) for name in properties]
+    records = (dict(zip(properties, values, strict=True)) for values in zip(*columns, strict=True))
+    for record, geometry in zip(records, alerts.geometry, strict=True):
         feature = {
             "type": "Feature",
             "id": record.get("event_id"),
             "geometry": shapely.geometry.mapping(shapely.orient_polygons(geometry)),
-            "properties": {name: plain_value(value) for name, value in record.items()},
+            "properties": record,
         }
         yield _json(feature)
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def plain_values(column: pd.Series) -> list[Any]:
+    """Return a column as `plain_value` has its cells; plain dtypes at once."""
+    kind = column.dtype.kind
+    if kind in "iub" and isinstance(column.dtype, np.dtype):
+        return column.tolist()
+    if kind == "f" and isinstance(column.dtype, np.dtype):
+        return [None if value != value else value for value in column.tolist()]  # noqa: PLR0124
+    if kind == "M" and isinstance(column.dtype, np.dtype):
+        days = column.to_numpy().astype("datetime64[D]").astype(str).tolist()
+        return [None if day == "NaT" else day for day in days]
+    return [value if type(value) is str else plain_value(value) for value in column]
 
 
 def plain_value(value: Any) -> Any:

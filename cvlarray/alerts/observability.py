@@ -31,7 +31,14 @@ from cvlarray.names import (
 )
 from cvlarray.vectorize import raster_blocks, raster_geobox
 
-__all__ = ["BLINDNESS_DTYPES", "blindness", "observability"]
+__all__ = [
+    "BLINDNESS_DTYPES",
+    "blindness",
+    "blindness_table",
+    "observability",
+    "pixels_inside",
+    "watched_areas",
+]
 
 BLINDNESS_DTYPES = {
     "layer": "string",
@@ -107,7 +114,7 @@ def blindness(
     the feature whose centre lies in it. ``never_seen_share`` is the share of those never seen.
     """
     geobox = raster_geobox(detections[MAX_GAP_DAYS.name])
-    features = _areas(snapshots, geobox, region)
+    features = watched_areas(snapshots, geobox, region)
     gaps: Lookup = {number: Counter() for number in range(len(features))}
     n_unseen = np.zeros(len(features), np.int64)
     index = shapely.STRtree(features.geometry.to_numpy())
@@ -120,14 +127,14 @@ def blindness(
         block = wanted.isel(y=y, x=x).compute()
         days, n_clear = (block[name.name].to_numpy() for name in (MAX_GAP_DAYS, N_CLEAR))
         for number in np.sort(near).tolist():
-            inside = _inside(features.geometry.iloc[number], place)
+            inside = pixels_inside(features.geometry.iloc[number], place)
             values, counts = np.unique(days[inside], return_counts=True)
             gaps[number].update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
             n_unseen[number] += np.count_nonzero(n_clear[inside] == 0)
-    return _table(features, gaps, n_unseen, abs(geobox.affine.determinant))
+    return blindness_table(features, gaps, n_unseen, abs(geobox.affine.determinant))
 
 
-def _areas(
+def watched_areas(
     snapshots: Sequence[Snapshot], geobox: GeoBox, region: BaseGeometry | None
 ) -> gpd.GeoDataFrame:
     """Return the features of area layers within what was watched, in the CRS of the grid."""
@@ -149,7 +156,7 @@ def _areas(
     return features[~features.geometry.is_empty].reset_index(drop=True)
 
 
-def _inside(geometry: BaseGeometry, place: GeoBox) -> BoolArray:
+def pixels_inside(geometry: BaseGeometry, place: GeoBox) -> BoolArray:
     """Return which pixels' centres lie in a geometry."""
     inside: BoolArray = geometry_mask(
         [geometry], out_shape=place.shape.yx, transform=place.affine, invert=True
@@ -157,9 +164,10 @@ def _inside(geometry: BaseGeometry, place: GeoBox) -> BoolArray:
     return inside
 
 
-def _table(
+def blindness_table(
     features: gpd.GeoDataFrame, gaps: Lookup, n_unseen: npt.NDArray[np.int64], pixel_m2: float
 ) -> pd.DataFrame:
+    """Return `BLINDNESS_DTYPES` from the days of each feature's pixels, how many of each."""
     rows = []
     for number, feature in enumerate(features.drop(columns="geometry").to_dict("records")):
         days = np.array(sorted(gaps[number]), np.int64)

@@ -19,6 +19,7 @@ from cvlarray.cli.deliver import DELIVER_HELP, deliver_command, package_command
 from cvlarray.cli.display import run_display
 from cvlarray.cli.evaluate import evaluate
 from cvlarray.cli.review import invite, labels, review
+from cvlarray.cli.sample import sample_command
 from cvlarray.cli.stats import stats_command
 from cvlarray.cli.tables import coverage_table, plan_table, status_table
 from cvlarray.cli.verify import HELP as VERIFY_HELP
@@ -241,6 +242,22 @@ def stats(
         raise typer.BadParameter("--to must not lie before --from")
     settings = read_config(config, workspace, None)
     stats_command(settings, start.date(), end.date(), as_json=as_json)
+
+
+@app.command()
+def sample(
+    config: ConfigPath,
+    start: Annotated[dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="YYYY-MM-DD.")],
+    end: Annotated[dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="YYYY-MM-DD.")],
+    points: Annotated[int, typer.Option(min=10, max=100_000, help="How many.")] = 300,
+    seed: Annotated[int, typer.Option(help="The same one draws the same points.")] = 0,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Draw points of the map to label on the verification page; `stats` tells what they say."""
+    if end < start:
+        raise typer.BadParameter("--to must not lie before --from")
+    settings = read_config(config, workspace, None)
+    sample_command(settings, start.date(), end.date(), console, n_points=points, seed=seed)
 
 
 app.command()(simulate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -14,6 +15,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from cvlarray.alerts.seen import Seen
     from cvlarray.alerts.statistics import Operations
     from cvlarray.config import RunConfig
 
@@ -22,11 +24,18 @@ __all__ = ["stats_command"]
 
 def stats_command(config: RunConfig, start: dt.date, end: dt.date, *, as_json: bool) -> None:
     """Print the tables of a period."""
-    from cvlarray.pipeline.stats import run_statistics  # noqa: PLC0415 (loads scipy.optimize)
+    from cvlarray.pipeline import stats  # noqa: PLC0415 (loads scipy.optimize)
 
-    found = run_statistics(config, start=start, end=end)
+    found = stats.run_statistics(config, start=start, end=end)
+    seen = stats.run_coverage(config, start=start, end=end)
+    accuracy = stats.run_accuracy(config)
     if as_json:
-        typer.echo(json.dumps(_plain(found), indent=2))
+        told = {
+            **_plain(found),
+            "coverage": seen and {"windows": _rows(seen.windows), "blind": _rows(seen.blind)},
+            "accuracy": None if accuracy is None else _rows(accuracy),
+        }
+        typer.echo(json.dumps(told, indent=2))
         return
     console = Console()
     console.print(
@@ -37,6 +46,10 @@ def stats_command(config: RunConfig, start: dt.date, end: dt.date, *, as_json: b
         console.print(_counts(title, counts))
     console.print(_latency(found.latency))
     console.print(_feedback(found))
+    if seen is not None:
+        console.print(_coverage(seen))
+    if accuracy is not None:
+        console.print(_accuracy(accuracy))
 
 
 def _counts(title: str, counts: DataFrame) -> Table:
@@ -74,6 +87,54 @@ def _feedback(found: Operations) -> Table:
     if told.n_judged:
         table.add_row("precision", f"{told.precision:.2f} (95 %: {low:.2f} to {high:.2f})")
     return table
+
+
+def _coverage(seen: Seen) -> Table:
+    """Return a row a jurisdiction: its windows in short, and its days blind."""
+    table = Table(title="seen clear, by ten days, and days blind", title_justify="left")
+    table.add_column("jurisdiction", style="bold")
+    for heading in ("km²", "average", "worst", "blind median", "blind longest"):
+        table.add_column(heading, justify="right")
+    names = ["layer", "code", "name"]
+    shares = seen.windows.groupby(names, dropna=False)["clear_share"]
+    joined = seen.blind.merge(shares.agg(["mean", "min"]).reset_index(), on=names)
+    for row in joined.to_dict("records"):
+        known = (row[part] for part in names if isinstance(row[part], str))
+        days = (f"{row[f'{which}_blind_days']:,}" for which in ("median", "longest"))
+        shown = f"{row['area_km2']:,.1f}", f"{row['mean']:.0%}", f"{row['min']:.0%}"
+        table.add_row(" ".join(known), *shown, *days)
+    return table
+
+
+def _accuracy(accuracy: DataFrame) -> Table:
+    """Return a row for each jurisdiction and class of which the sample says anything."""
+    table = Table(title="accuracy by the labelled sample, 95 %", title_justify="left")
+    table.add_column("jurisdiction", style="bold")
+    for heading in ("class", "labelled", "overall", "user's", "producer's", "ha", "mapped ha"):
+        table.add_column(heading, justify="right")
+    for row in accuracy.to_dict("records"):
+        known = (row[part] for part in ("layer", "code", "name") if isinstance(row[part], str))
+        table.add_row(
+            " ".join(known),
+            row["class"],
+            f"{row['n_labelled']} of {row['n_points']}",
+            *(_with_half_width(row, name) for name in ("overall", "users", "producers")),
+            _with_half_width(row, "area", "_m2", 1e-4),
+            f"{row['mapped_area_m2'] * 1e-4:,.1f}",
+        )
+    return table
+
+
+def _with_half_width(row: Mapping[Any, Any], name: str, unit: str = "", scale: float = 1.0) -> str:
+    value, half = row[f"{name}{unit}"], row[f"{name}_half_width{unit}"]
+    return "–" if math.isnan(value) else f"{value * scale:,.2f} ± {half * scale:,.2f}"
+
+
+def _rows(table: DataFrame) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(
+        table.to_json(orient="records", date_format="iso", date_unit="s")
+    )
+    return rows
 
 
 def _plain(found: Operations) -> dict[str, Any]:

@@ -41,15 +41,6 @@ class SigningConfig(Section):
     )
 
 
-class ReviewLinksConfig(Section):
-    """Links to the verification page that open one alert to one partner, once, and expire."""
-
-    url: Url = Field(description="Where reviewers reach `cvlarray review`, https://... .")
-    days: int = Field(
-        default=14, ge=1, le=366, description="Days until a link expires, 1 to 366."
-    )
-
-
 class DeliveryConfig(Section):
     """The way from alerts to partners. Nothing is sent but by `cvlarray deliver`."""
 
@@ -66,10 +57,14 @@ class DeliveryConfig(Section):
         default=None,
         description="Page that shows one alert, with {event_id} in it; null: no link.",
     )
-    review: ReviewLinksConfig | None = Field(
+    review_url: Url | None = Field(
         default=None,
-        description="Signed links to the verification page in what partners get, instead of "
-        "verification_url; a feed, which anybody reads, gets none. null: none.",
+        description="Where reviewers reach `cvlarray review`. Partners then get links that open "
+        "one alert to them, once, instead of verification_url; a feed, which anybody reads, gets "
+        "none. null: no such links.",
+    )
+    review_days: int = Field(
+        default=14, ge=1, le=366, description="Days until such a link expires, 1 to 366."
     )
     signing: SigningConfig | None = Field(
         default=None, description="Who signs evidence packages; null: none can be made."

@@ -56,9 +56,7 @@ def make_alerts(context: RunContext) -> UnitOutcome:
     update_events(context)
     alerts = with_classes(read_events(workspace.events), context)
     alerts = _outlined(alerts, context).assign(priority=UNASSIGNED)
-    placed = place(
-        write_pictures(context, alerts), config, enriched=enrich_what_changed(workspace)
-    )
+    placed = place(write_pictures(context, alerts), config, enriched=enrich_what_changed(workspace))
     write_changes(workspace.alerts_parquet, placed.alerts, workspace.jurisdiction_changes)
     with replacing(workspace.deliveries) as temporary:
         placed.deliveries.to_parquet(temporary, index=False)

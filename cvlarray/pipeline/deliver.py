@@ -20,6 +20,7 @@ from cvlarray.alerts.deliver import (
     Secrets,
     alert_versions,
     fill_outbox,
+    no_link,
     send_due,
 )
 from cvlarray.alerts.events import State, read_events
@@ -202,29 +203,27 @@ def _linker(config: RunConfig) -> Callable[[str, str], str | None]:
     MissingExtraError
         Without the extra ``review``.
     """
-    links = config.delivery.review
-    if links is None:
-        return lambda destination, event_id: None
+    url = config.delivery.review_url
+    if url is None:
+        return no_link
     try:
         from cvlarray.review import read_key, sign_link  # noqa: PLC0415 (an extra)
     except ImportError as error:
         raise MissingExtraError(
-            "delivery.review signs links with the verification page's own code; install it with: "
-            "pip install 'cvlarray[review]'"
+            "delivery.review_url signs links with the verification page's own code; install it "
+            "with: pip install 'cvlarray[review]'"
         ) from error
     key = read_key(workspace_of(config).review)
     partners = {
-        each.destination: each.partner
-        for each in config.delivery.channels
-        if not each.is_public
+        each.destination: each.partner for each in config.delivery.channels if not each.is_public
     }
-    valid = dt.timedelta(days=links.days)
+    valid = dt.timedelta(days=config.delivery.review_days)
 
     def link(destination: str, event_id: str) -> str | None:
         if destination not in partners:
             return None
         token = sign_link(key, partner=partners[destination], event_id=event_id, valid=valid)
-        return f"{links.url.rstrip('/')}/link/{token}"
+        return f"{url.rstrip('/')}/link/{token}"
 
     return link
 

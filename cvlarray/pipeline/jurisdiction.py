@@ -84,9 +84,7 @@ def enrich_what_changed(workspace: Workspace) -> Enrich:
     return enriched
 
 
-def place(
-    alerts: gpd.GeoDataFrame, config: RunConfig, *, enriched: Enrich = enrich_all
-) -> Placed:
+def place(alerts: gpd.GeoDataFrame, config: RunConfig, *, enriched: Enrich = enrich_all) -> Placed:
     """Hold alerts against the declared layers, and route them.
 
     Without layers nothing is added. If one can't be read, the alerts are held against the others,
@@ -104,7 +102,7 @@ def place(
     nobody = pd.DataFrame({name: [] for name in DELIVERY_DTYPES}).astype(DELIVERY_DTYPES)
     if not config.layers:
         return Placed(alerts, nobody, (), ())
-    snapshots, missing = _read(config.layers)
+    snapshots, missing = read_layers(config.layers)
     database = config.enrichment.database
     backend: Backend = GeoPandasBackend() if database is None else PostgisBackend(database)
     routed = route(enriched(alerts, snapshots, backend), config.routing)
@@ -154,7 +152,8 @@ def write_changes(before: Path, after: gpd.GeoDataFrame, path: Path) -> int:
     return len(changes)
 
 
-def _read(layers: Sequence[Layer]) -> tuple[list[Snapshot], list[MissingLayer]]:
+def read_layers(layers: Sequence[Layer]) -> tuple[list[Snapshot], list[MissingLayer]]:
+    """Return the layers that can be read, and those that can't."""
     snapshots, missing = [], []
     for layer in layers:
         try:

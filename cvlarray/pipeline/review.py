@@ -22,6 +22,7 @@ from cvlarray.errors import CvlarrayError, StoreError
 from cvlarray.pipeline.background import find_background
 from cvlarray.pipeline.context import RunContext, workspace_of
 from cvlarray.pipeline.report import chips_of, clear_share_of, series_of
+from cvlarray.pipeline.sample import PointEvidence
 from cvlarray.pipeline.search import load_context
 from cvlarray.report import Background
 from cvlarray.review import (
@@ -72,6 +73,7 @@ def review_settings(config: RunConfig, public_url: str) -> ReviewSettings:
         public_url=public_url,
         evidence=WorkspaceEvidence(load_context(config, workspace)),
         partners=config.routing.partners,
+        sample=workspace.sample,
     )
 
 
@@ -147,6 +149,7 @@ class WorkspaceEvidence:
     def __init__(self, context: RunContext) -> None:
         self.context = context
         self._kept_series = lru_cache(N_SERIES_KEPT)(self._read_series)
+        self._points = PointEvidence(context)
 
     def picture(self, event_id: str, when: str) -> Picture | None:
         """Return a chip as the alerts stage wrote it."""
@@ -165,6 +168,16 @@ class WorkspaceEvidence:
         """Return what was seen and expected, from the cube and the baseline."""
         written_ns = self.context.workspace.alerts_parquet.stat().st_mtime_ns
         return self._kept_series(event_id, written_ns)
+
+    def point_picture(self, point_id: str, when: str) -> Picture | None:
+        """Return a sampled point's place from the cube."""
+        before, after = self._points.pictures(point_id)
+        png = before if when == "before" else after
+        return Picture(png, None) if png else None
+
+    def point_series(self, point_id: str) -> AlertSeries | None:
+        """Return what was seen and expected at a sampled point."""
+        return self._points.series(point_id)
 
     def backdrop(self) -> Backdrop | None:
         """Return the report's background in the map's projection."""

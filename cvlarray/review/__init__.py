@@ -8,6 +8,7 @@ from cvlarray.review.app import create_app
 from cvlarray.review.database import ReviewDatabase
 from cvlarray.review.evidence import Backdrop, Evidence, Picture
 from cvlarray.review.listing import OPERATOR, list_alerts
+from cvlarray.review.sampling import read_labels
 from cvlarray.review.settings import Limits, ReviewSettings
 from cvlarray.review.verdicts import check_log, read_verdicts
 
@@ -24,6 +25,7 @@ __all__ = [
     "create_app",
     "list_alerts",
     "read_key",
+    "read_labels",
     "read_verdicts",
     "sign_link",
 ]

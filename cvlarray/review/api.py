@@ -15,8 +15,18 @@ from cvlarray.review import looking, verdicts
 from cvlarray.review.database import ReviewDatabase
 from cvlarray.review.evidence import Evidence
 from cvlarray.review.guard import Reader, Writer
+from cvlarray.review.kept import KeptAnswers
 
-__all__ = ["router"]
+__all__ = [
+    "REFUSALS",
+    "WRITE_REFUSALS",
+    "Behind",
+    "Database",
+    "RequestId",
+    "Series",
+    "as_json",
+    "router",
+]
 
 MOST_NOTE_CHARACTERS = 2000
 MOST_LINES = 200
@@ -131,46 +141,65 @@ def _evidence(request: Request) -> Evidence:
     return evidence
 
 
+def _kept(request: Request) -> KeptAnswers:
+    kept: KeptAnswers = request.app.state.kept
+    return kept
+
+
 Database = Annotated[ReviewDatabase, Depends(_database)]
 Behind = Annotated[Evidence, Depends(_evidence)]
+Kept = Annotated[KeptAnswers, Depends(_kept)]
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {
+REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"description": "No session: open a link first."},
     404: {"description": "No such alert among the visitor's."},
     429: {"description": "Too many requests; see Retry-After."},
 }
-_WRITE_REFUSALS: dict[int | str, dict[str, Any]] = {
-    **_REFUSALS,
+WRITE_REFUSALS: dict[int | str, dict[str, Any]] = {
+    **REFUSALS,
     403: {"description": "Not from our own page."},
     409: {"description": "Not one's own verdict, or undone already."},
     413: {"description": "Too long."},
 }
 
-router = APIRouter(prefix="/api", responses=_REFUSALS)
+router = APIRouter(prefix="/api", responses=REFUSALS)
 
 
-@router.get("/alerts")
+@router.get("/alerts", response_model=AlertList)
 def list_alerts(
+    request: Request,
     visitor: Reader,
     database: Database,
+    kept: Kept,
     state: State = "open",
     after: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_LINES)] = 50,
-) -> AlertList:
+) -> Response:
     """List alerts, the most urgent first."""
-    try:
-        page = looking.list_page(database, visitor, state=state, after=after, limit=limit)
-    except LookupError as error:
-        raise _absent() from error
-    counts = looking.count_alerts(database, visitor)
-    return AlertList(alerts=page.alerts, next_after=page.next_after, counts=counts)
+
+    def make() -> AlertList:
+        try:
+            page = looking.list_page(database, visitor, state=state, after=after, limit=limit)
+        except LookupError as error:
+            raise _absent() from error
+        counts = looking.count_alerts(database, visitor)
+        return AlertList(alerts=page.alerts, next_after=page.next_after, counts=counts)
+
+    asked = "alerts", visitor.partner, visitor.event_id, state, after, limit
+    return kept.answer(request, asked, make)
 
 
-@router.get("/cells")
-def cells(visitor: Reader, database: Database, state: State = "open") -> Cells:
+@router.get("/cells", response_model=Cells)
+def cells(
+    request: Request, visitor: Reader, database: Database, kept: Kept, state: State = "open"
+) -> Response:
     """Count alerts by square, for the map."""
-    longitude, latitude, n = looking.map_cells(database, visitor, state=state)
-    return Cells(longitude=longitude, latitude=latitude, n=n)
+
+    def make() -> Cells:
+        longitude, latitude, n = looking.map_cells(database, visitor, state=state)
+        return Cells(longitude=longitude, latitude=latitude, n=n)
+
+    return kept.answer(request, ("cells", visitor.partner, visitor.event_id, state), make)
 
 
 @router.get("/alerts/{event_id}")
@@ -205,7 +234,7 @@ def series(
     if found is None:
         raise _absent()
     response.headers["cache-control"] = "private, max-age=3600"
-    return _as_json(found)
+    return as_json(found)
 
 
 @router.get(
@@ -229,7 +258,7 @@ def picture(
     return Response(found.png, media_type="image/png", headers=headers)
 
 
-@router.post("/alerts/{event_id}/verdicts", responses=_WRITE_REFUSALS)
+@router.post("/alerts/{event_id}/verdicts", responses=WRITE_REFUSALS)
 def give_verdict(
     visitor: Writer, database: Database, event_id: EventId, said: Said
 ) -> VerdictAnswer:
@@ -248,7 +277,7 @@ def give_verdict(
     return VerdictAnswer(verdict_id=verdict_id, state=_found(database, visitor, event_id)[0])
 
 
-@router.post("/alerts/{event_id}/verdicts/{verdict_id}/undo", responses=_WRITE_REFUSALS)
+@router.post("/alerts/{event_id}/verdicts/{verdict_id}/undo", responses=WRITE_REFUSALS)
 def undo(
     visitor: Writer,
     database: Database,
@@ -283,7 +312,8 @@ def _absent() -> HTTPException:
     return HTTPException(status.HTTP_404_NOT_FOUND, "no_alert")
 
 
-def _as_json(series: AlertSeries) -> Series:
+def as_json(series: AlertSeries) -> Series:
+    """Return a series as the page draws it."""
     return Series(
         feature=series.feature,
         dates=[str(day) for day in series.dates],

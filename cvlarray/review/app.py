@@ -17,10 +17,11 @@ from starlette.responses import Response
 import cvlarray
 from cvlarray.alerts import read_alerts
 from cvlarray.errors import StoreError
-from cvlarray.review import api, pages
+from cvlarray.review import api, pages, sample_api
 from cvlarray.review.database import ReviewDatabase
 from cvlarray.review.guard import Guard
 from cvlarray.review.hardening import BodyLimit, SecurityHeaders
+from cvlarray.review.kept import KeptAnswers
 from cvlarray.review.listing import list_alerts
 from cvlarray.review.settings import ReviewSettings
 
@@ -56,7 +57,9 @@ def create_app(settings: ReviewSettings) -> FastAPI:
     app.state.settings = settings
     app.state.guard = Guard(settings)
     app.state.database = ReviewDatabase(settings.database)
+    app.state.kept = KeptAnswers(app.state.database)
     app.include_router(api.router)
+    app.include_router(sample_api.router)
     app.include_router(pages.router)
     app.mount("/static", _KeptFiles(directory=pages.STATIC))
     app.add_exception_handler(StoreError, _unwritten)

@@ -13,9 +13,12 @@ from cvlarray.store.atomic import make_folder
 
 __all__ = ["ReviewDatabase"]
 
-_VERSION = 1
 _BUSY_TIMEOUT_S = 30.0
-_SCHEMA = Path(__file__).with_name("schema.sql")
+_CACHE_KIB = 65_536
+"""To list a million alerts touches pages all over the file."""
+SCHEMAS = tuple(Path(__file__).with_name(name) for name in ("schema.sql", "schema_2.sql"))
+"""What each version of the file has more than the one before."""
+_VERSION = len(SCHEMAS)
 
 
 class ReviewDatabase:
@@ -48,6 +51,7 @@ class ReviewDatabase:
             connection = sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             self._local.connection = connection
         return connection
 
@@ -65,10 +69,16 @@ class ReviewDatabase:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.execute("UPDATE generation SET n = n + 1")
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+
+    def generation(self) -> int:
+        """Return a number that is another one after every transaction, of whatever process."""
+        with self.explained():
+            return int(self.connection.execute("SELECT n FROM generation").fetchone()[0])
 
     @contextmanager
     def explained(self) -> Iterator[None]:
@@ -99,10 +109,10 @@ class ReviewDatabase:
             return
         self.connection.execute("PRAGMA journal_mode = WAL")
         with self.transaction() as connection:
-            if self._version() < _VERSION:  # another process may have been first
-                for statement in _SCHEMA.read_text(encoding="utf-8").split(";;"):
+            for schema in SCHEMAS[self._version() :]:  # none if another process was first
+                for statement in schema.read_text(encoding="utf-8").split(";;"):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
 
     def _version(self) -> int:
         return int(self.connection.execute("PRAGMA user_version").fetchone()[0])

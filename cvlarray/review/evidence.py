@@ -39,5 +39,11 @@ class Evidence(Protocol):
     def series(self, event_id: str) -> AlertSeries | None:
         """Return what was seen and expected; None for an alert that the stores no longer have."""
 
+    def point_picture(self, point_id: str, when: str) -> Picture | None:
+        """Return the place of a sampled point ``before`` or ``after`` the sample's period."""
+
+    def point_series(self, point_id: str) -> AlertSeries | None:
+        """Return what was seen and expected at a sampled point; its dates are the period's."""
+
     def backdrop(self) -> Backdrop | None:
         """Return the region from above; None if no date was clear enough."""

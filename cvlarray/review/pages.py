@@ -16,6 +16,7 @@ from cvlarray.review import access
 from cvlarray.review.access import LinkRefusedError, Visitor
 from cvlarray.review.database import ReviewDatabase
 from cvlarray.review.guard import SESSION_COOKIE, Guard, address, guard_of
+from cvlarray.review.listing import OPERATOR
 
 __all__ = ["STATIC", "router"]
 
@@ -44,7 +45,20 @@ def index(request: Request, guard: Rules, session: Session = None) -> HTMLRespon
         "event_id": visitor.event_id,
         "backdrop": backdrop and {"bounds": backdrop.bounds, "date": backdrop.date.isoformat()},
     }
-    return _page(request, "page.html", title=settings.title, start=start)
+    has_sample = (
+        visitor.partner == OPERATOR and settings.sample is not None and settings.sample.exists()
+    )
+    return _page(request, "page.html", title=settings.title, start=start, has_sample=has_sample)
+
+
+@router.get("/sample")
+def sample(request: Request, guard: Rules, session: Session = None) -> HTMLResponse:
+    """Return the page on which points of a sample are labelled."""
+    visitor = guard.visitor(session)
+    if visitor is None:
+        return message_page(request, "no_session", status.HTTP_401_UNAUTHORIZED)
+    start = {"csrf": access.csrf_token(guard.settings.key, visitor)}
+    return _page(request, "sample.html", title=guard.settings.title, start=start)
 
 
 @router.get("/link/{token}")

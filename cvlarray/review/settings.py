@@ -40,6 +40,8 @@ class ReviewSettings:
     """Where reviewers reach the page, such as ``https://review.example.org``."""
     evidence: Evidence
     partners: Sequence[Partner] = ()
+    sample: Path | None = None
+    """What ``cvlarray sample`` writes: points to label; it may be absent."""
     limits: Limits = Limits()
     look_again_s: float = 5.0
     """How often the alerts' file is looked at for a new run [s]."""

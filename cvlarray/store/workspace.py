@@ -164,6 +164,16 @@ class Workspace:
         return self.path / "review"
 
     @property
+    def sample(self) -> Path:
+        """Points of the map that are labelled to know how accurate it is, Parquet."""
+        return self.review / "sample.parquet"
+
+    @property
+    def sample_areas(self) -> Path:
+        """What the sample's map classes cover in each jurisdiction, Parquet."""
+        return self.review / "sample_areas.parquet"
+
+    @property
     def logs(self) -> Path:
         """Folder of the log files."""
         return self.path / "logs"

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,7 +37,7 @@ from cvlarray.review.database import ReviewDatabase
 from cvlarray.review.listing import list_alerts
 from cvlarray.review.verdicts import Judgement, give_verdict
 from cvlarray.store import Workspace
-from tests.pipeline.forest import CLEARED, CLEARED_ON, GEOBOX, run_settings
+from tests.pipeline.forest import CLEARED, CLEARED_ON, DATES, GEOBOX, run_settings
 from tests.pipeline.runs import run
 
 PEM = (
@@ -133,8 +134,8 @@ def test_each_partner_gets_its_own_once(routed, tmp_path):
 
 def test_a_link_lets_the_one_partner_in_to_the_one_alert(routed, tmp_path):
     """Opened as the page opens it; what anybody can read holds none."""
-    review = {"url": "https://review.example.org/", "days": 3}
-    config = load_config(routed(tmp_path, review=review))
+    review = {"review_url": "https://review.example.org/", "review_days": 3}
+    config = load_config(routed(tmp_path, **review))
     deliver_alerts(config, told=ignore, secrets=SECRETS)
     workspace = Workspace(config.workspace)
     (event_id,) = read_alerts(workspace.alerts_parquet)["event_id"]
@@ -150,7 +151,8 @@ def test_a_link_lets_the_one_partner_in_to_the_one_alert(routed, tmp_path):
         assert (visitor.partner, visitor.event_id) == (partner, event_id)
     with pytest.raises(LinkRefusedError):
         open_link(database, key, tokens["rangers"], None)  # a second time
-    payload = json.loads(base64.urlsafe_b64decode(tokens["rangers"].split(".")[0] + "=="))
+    packed = base64.urlsafe_b64decode(tokens["rangers"].split(".")[1] + "==")  # .zlib.signature
+    payload = json.loads(zlib.decompress(packed))
     left = dt.datetime.fromisoformat(payload["expires_at"]) - dt.datetime.now(dt.UTC)
     assert dt.timedelta(days=2.9) < left <= dt.timedelta(days=3)
     public = (tmp_path / "out" / "feed").rglob("*.atom")
@@ -328,8 +330,17 @@ def test_the_statistics_of_a_period(routed, tmp_path):
     assert found["feedback"]["precision"] == 0
     assert found["monitored_km2"] == pytest.approx(0.62**2, rel=0.02)
     assert found["latency"]["processing"]["n"] == 0  # images of 2021 are history
+    windows = pd.DataFrame(found["coverage"]["windows"])
+    whole = windows[windows["layer"] == "region"]
+    n_dates = sum(dt.date(2021, 6, 1) <= day <= dt.date(2021, 12, 31) for day in DATES)
+    assert whole["n_dates"].sum() == n_dates
+    assert whole.loc[whole["n_dates"] == 0, "clear_share"].eq(0).all()
+    blind = pd.DataFrame(found["coverage"]["blind"]).set_index("layer")
+    assert blind.loc["parks", "area_km2"] == pytest.approx(0.014, rel=0.02)  # 140 m × 100 m
+    assert blind["longest_blind_days"].min() >= (DATES[1] - DATES[0]).days
     shown = CliRunner().invoke(app, arguments)
     assert shown.exit_code == 0
+    assert "parks PN03" in shown.stdout
     assert "cloud haze" in shown.stdout
     empty = CliRunner().invoke(
         app, ["stats", str(path), "--from", "2020-01-01", "--to", "2020-01-02"]

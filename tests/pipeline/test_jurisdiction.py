@@ -185,7 +185,7 @@ def test_a_simplified_outline_keeps_what_was_counted(prepared):
     run(config)
     workspace = Workspace(config.workspace)
     (before,) = read_alerts(workspace.alerts_parquet).to_dict("records")
-    run(prepared(vectorize={"simplify_tolerance_m": 30.0}))
+    run(prepared(vectorize={"simplify_tolerance_m": 100.0}))
     (after,) = read_alerts(workspace.alerts_parquet).to_dict("records")
     assert after["geometry"].is_valid
     assert not after["geometry"].equals(before["geometry"])

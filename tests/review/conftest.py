@@ -98,6 +98,14 @@ class DrawnEvidence:
             confirmed=dt.date(2025, 3, 21),
         )
 
+    def point_picture(self, point_id: str, when: str) -> Picture | None:
+        """Return the same squares."""
+        return self.picture(point_id, when)
+
+    def point_series(self, point_id: str) -> AlertSeries | None:
+        """Return the same season."""
+        return self.series(point_id)
+
     def backdrop(self) -> None:
         """Return none."""
 

@@ -47,8 +47,10 @@ def geodesic_area_m2(polygon: shapely.Polygon) -> float:
 
 
 def test_a_patch_over_the_border_is_one_polygon_without_a_double_area() -> None:
-    lake = shapely.Point(MERIDIAN, -12).buffer(0.01).difference(
-        shapely.Point(MERIDIAN, -12).buffer(0.003)
+    lake = (
+        shapely.Point(MERIDIAN, -12)
+        .buffer(0.01)
+        .difference(shapely.Point(MERIDIAN, -12).buffer(0.003))
     )
     found = vectorize_zones(in_both((lake, 1)))
     assert len(found) == 1
@@ -58,8 +60,12 @@ def test_a_patch_over_the_border_is_one_polygon_without_a_double_area() -> None:
     assert found["area_m2"][0] == pytest.approx(geodesic_area_m2(lake), rel=2e-3)
     assert found["area_m2"][0] == pytest.approx(geodesic_area_m2(polygon), rel=1e-6)
     # No edge of it is the meridian's: both halves meet in the same line.
-    assert shapely.intersection(polygon.boundary, shapely.LineString(
-        [(MERIDIAN, -11.999), (MERIDIAN, -12.001)])).length == 0
+    assert (
+        shapely.intersection(
+            polygon.boundary, shapely.LineString([(MERIDIAN, -11.999), (MERIDIAN, -12.001)])
+        ).length
+        == 0
+    )
 
 
 def test_neighbours_across_the_border_share_it_and_stay_apart() -> None:

@@ -10,7 +10,7 @@ from cvlarray.alerts.deliver.message import (
     digest_message,
 )
 from cvlarray.alerts.deliver.outbox import Entry, Outbox
-from cvlarray.alerts.deliver.plan import alert_versions, fill_outbox
+from cvlarray.alerts.deliver.plan import alert_versions, fill_outbox, no_link
 from cvlarray.alerts.deliver.send import Attempt, send_due
 
 __all__ = [
@@ -28,5 +28,6 @@ __all__ = [
     "alert_versions",
     "digest_message",
     "fill_outbox",
+    "no_link",
     "send_due",
 ]

@@ -19,7 +19,7 @@ from cvlarray.alerts.deliver.outbox import Outbox
 from cvlarray.alerts.package import Dossier
 from cvlarray.alerts.route import PackageFormat, Partner, Queue, deliver_to
 
-__all__ = ["alert_versions", "fill_outbox", "new_alerts"]
+__all__ = ["alert_versions", "fill_outbox", "new_alerts", "no_link"]
 
 QUIET = "seen"
 """A version that only adds an observation to what was said; see `cvlarray.alerts.events`."""
@@ -32,18 +32,18 @@ MakeLink = Callable[[str, str], str | None]
 """Takes a destination and the name of an alert."""
 
 
-def _no_link(destination: str, event_id: str) -> None:  # noqa: ARG001 (as the others)
+def no_link(destination: str, event_id: str) -> None:
     """Leave the link that every destination may have."""
 
 
-def fill_outbox(
+def fill_outbox(  # noqa: PLR0913 - whom, what and how, each by its name
     outbox: Outbox,
     alerts: gpd.GeoDataFrame,
     destinations: Mapping[str, Partner],
     *,
     make_dossier: MakeDossier,
     make_evidence: MakeFiles,
-    make_link: MakeLink = _no_link,
+    make_link: MakeLink = no_link,
     now: dt.datetime,
     max_age_days: int,
 ) -> int:

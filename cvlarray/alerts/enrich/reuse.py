@@ -67,13 +67,11 @@ def enrich_changed(
     kept = pd.DataFrame({"event_id": names, "version": versions, "key": keys, "enriched_at": at})
     _write(path, kept.set_axis(alerts.index, axis=0).join(columns))
     rest = alerts.drop(columns=[name for name in ENRICHED_DTYPES if name in alerts])
-    return gpd.GeoDataFrame(
-        rest.join(columns), geometry=alerts.geometry.name, crs=alerts.crs
-    )
+    return gpd.GeoDataFrame(rest.join(columns), geometry=alerts.geometry.name, crs=alerts.crs)
 
 
 def enriched_at(path: Path) -> dict[tuple[str, str], dt.datetime]:
-    """Return when each version of an alert was enriched, by its name and version; none if absent."""
+    """Return when each version of an alert was enriched, by name and version; none if absent."""
     known = _read(path)
     at = zip(known.index, known["version"], known["enriched_at"], strict=True)
     return {(name, version): dt.datetime.fromisoformat(text) for name, version, text in at}

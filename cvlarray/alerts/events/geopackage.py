@@ -53,6 +53,9 @@ HEADER = struct.pack("<2sBBi", b"GP", 0, 1, 4326)
 """Of a geometry: version, little-endian without envelope, EPSG:4326; WKB follows."""
 
 BUSY_TIMEOUT_S = 60.0
+CACHE_KIB = 65_536
+"""An update touches pages all over a store of a million events; 2 MiB, SQLite's own choice, would
+write and read them again and again."""
 DATES = [name for name, dtype in EVENT_DTYPES.items() if dtype.startswith("datetime")]
 LISTS = ("parents", "children")
 
@@ -81,6 +84,7 @@ def connect(path: Path | str, *, read_only: bool = False) -> sqlite3.Connection:
                 uri=True,
             )
         try:
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             _prepare(connection, path, read_only=read_only)
         except BaseException:
             connection.close()

@@ -3,20 +3,32 @@
 from cvlarray.alerts.statistics.accuracy import (
     Accuracy,
     allocate,
-    draw_sample,
     sample_size,
     stratified_accuracy,
 )
 from cvlarray.alerts.statistics.interval import wilson_interval
 from cvlarray.alerts.statistics.operations import Feedback, Operations, operations
+from cvlarray.alerts.statistics.sample_accuracy import (
+    ACCURACY_DTYPES,
+    STABLE,
+    UNSURE,
+    sample_accuracy,
+)
+from cvlarray.alerts.statistics.sampling import DrawnPixels, count_strata, draw_sample
 
 __all__ = [
+    "ACCURACY_DTYPES",
+    "STABLE",
+    "UNSURE",
     "Accuracy",
+    "DrawnPixels",
     "Feedback",
     "Operations",
     "allocate",
+    "count_strata",
     "draw_sample",
     "operations",
+    "sample_accuracy",
     "sample_size",
     "stratified_accuracy",
     "wilson_interval",

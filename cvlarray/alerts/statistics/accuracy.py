@@ -15,7 +15,7 @@ import pandas as pd
 
 from cvlarray.alerts.statistics.interval import z_value
 
-__all__ = ["Accuracy", "allocate", "draw_sample", "sample_size", "stratified_accuracy"]
+__all__ = ["Accuracy", "allocate", "sample_size", "stratified_accuracy"]
 
 MIN_PER_STRATUM = 50
 """Of the 50 to 100 that the paper advises for rare classes."""
@@ -157,40 +157,6 @@ def allocate(
     by_remainder = np.argsort(-np.where(is_rare, -1.0, wanted - np.floor(wanted)), kind="stable")
     whole[by_remainder[: n_units - whole.sum()]] += 1
     return whole
-
-
-def draw_sample(
-    strata: npt.NDArray[np.integer], allocation: Sequence[int], *, seed: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Draw pixels at random within each stratum, none twice.
-
-    Parameters
-    ----------
-    strata
-        (y, x) number of each pixel's stratum; negative outside the map.
-    allocation
-        Pixels to draw of stratum 0, 1, ...
-    seed
-        The same one draws the same pixels.
-
-    Returns
-    -------
-    Rows and columns, stratum by stratum.
-
-    Raises
-    ------
-    ValueError
-        If a stratum has fewer pixels than are to be drawn.
-    """
-    rng = np.random.default_rng(seed)
-    drawn = []
-    for stratum, n_wanted in enumerate(allocation):
-        pixels = np.flatnonzero(strata == stratum)
-        if pixels.size < n_wanted:
-            raise ValueError(f"stratum {stratum} has {pixels.size} pixels, {n_wanted} are wanted")
-        drawn.append(np.sort(rng.choice(pixels, n_wanted, replace=False)))
-    rows, cols = np.unravel_index(np.concatenate([*drawn, np.empty(0, np.int64)]), strata.shape)
-    return rows.astype(np.int64), cols.astype(np.int64)
 
 
 def _producers_variance(

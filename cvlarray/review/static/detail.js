@@ -39,9 +39,9 @@ function facts(properties, words) {
 }
 
 /* Before and after on top of each other; the slider uncovers one. */
-function swipe(eventId, words) {
+function swipe(path, words) {
   const pictures = ["before", "after"].map((when) => {
-    const image = element("img", { alt: words[when], src: `/api/alerts/${eventId}/${when}.png`, className: when });
+    const image = element("img", { alt: words[when], src: `${path}/${when}.png`, className: when });
     image.addEventListener("error", () => image.replaceWith(element("span", { className: `absent ${when}` }, words.no_picture)));
     return image;
   });
@@ -86,9 +86,9 @@ function log(verdicts, words) {
   return section;
 }
 
-async function series(eventId, words) {
+async function series(path, words) {
   const section = element("section", {}, element("h3", {}, words.series));
-  const response = await fetch(`/api/alerts/${eventId}/series`);
+  const response = await fetch(`${path}/series`);
   if (!response.ok) {
     section.append(element("p", { className: "hint" }, words.no_series));
     return section;

@@ -103,7 +103,7 @@ async function choose(eventId) {
   if (!answer || shown.chosen !== eventId) return;
   showDetail(eventId, answer);
   map.showShape(answer.feature);
-  const chart = await attempt(() => series(eventId, words));
+  const chart = await attempt(() => series(`/api/alerts/${eventId}`, words));
   if (chart && shown.chosen === eventId) detail.querySelector(".series")?.replaceWith(chart);
 }
 
@@ -115,7 +115,7 @@ function showDetail(eventId, { feature, state, verdicts }) {
     element("h2", {}, title),
     element("p", { className: "id" }, eventId),
     actions(eventId, state),
-    swipe(eventId, words),
+    swipe(`/api/alerts/${eventId}`, words),
     facts(properties, words),
     element("section", { className: "series" }),
     trail(properties, words),

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvlarray.alerts.statistics import allocate, draw_sample, sample_size, stratified_accuracy
+from cvlarray.alerts.statistics import (
+    allocate,
+    count_strata,
+    draw_sample,
+    sample_size,
+    stratified_accuracy,
+)
 
 CLASSES = ("deforestation", "forest gain", "stable forest", "stable non-forest")
 COUNTS = [[66, 0, 5, 4], [0, 55, 8, 12], [1, 0, 153, 11], [2, 1, 9, 313]]
@@ -107,13 +113,32 @@ def test_the_papers_allocation_has_its_like():
 
 def test_a_drawn_sample_lies_in_its_strata_and_is_drawn_again():
     strata = np.random.default_rng(0).integers(-1, 3, (40, 50))
-    rows, cols = draw_sample(strata, [5, 0, 20], seed=1)
-    assert strata[rows, cols].tolist() == [0] * 5 + [2] * 20
-    assert len(set(zip(rows.tolist(), cols.tolist(), strict=True))) == 25
-    again = draw_sample(strata, [5, 0, 20], seed=1)
-    np.testing.assert_array_equal((rows, cols), again)
+    blocks = [(slice(y, y + 7), slice(x, x + 9)) for y in range(0, 100, 7) for x in (0, 9, 18)]
+    counts = count_strata(lambda y, x: strata[y, x], blocks, 3)
+    assert counts.sum(axis=0).tolist() == [
+        int((strata[:, :27] == number).sum()) for number in range(3)
+    ]
+    drawn = draw_sample(lambda y, x: strata[y, x], blocks, counts, [5, 0, 20], seed=1)
+    assert drawn.stratum.tolist() == [0] * 5 + [2] * 20
+    assert strata[drawn.row, drawn.col].tolist() == drawn.stratum.tolist()
+    assert len(set(zip(drawn.row.tolist(), drawn.col.tolist(), strict=True))) == 25
+    again = draw_sample(lambda y, x: strata[y, x], blocks, counts, [5, 0, 20], seed=1)
+    np.testing.assert_array_equal(drawn.row, again.row)
     with pytest.raises(ValueError, match="stratum 1 has"):
-        draw_sample(strata, [0, 10_000], seed=1)
+        draw_sample(lambda y, x: strata[y, x], blocks, counts, [0, 10_000], seed=1)
+
+
+def test_every_pixel_of_a_stratum_is_as_likely_as_any_other():
+    """Of 6 pixels over uneven blocks 2 are drawn: each is there in a third of all draws."""
+    strata = np.array([[0, 0, 1, 0], [0, 1, 0, 0]])
+    blocks = [(slice(0, 1), slice(0, 4)), (slice(1, 2), slice(0, 1)), (slice(1, 2), slice(1, 4))]
+    counts = count_strata(lambda y, x: strata[y, x], blocks, 2)
+    hits = np.zeros(strata.shape)
+    for seed in range(1500):
+        drawn = draw_sample(lambda y, x: strata[y, x], blocks, counts, [2, 0], seed=seed)
+        hits[drawn.row, drawn.col] += 1
+    shares = hits[strata == 0] / 1500
+    assert shares == pytest.approx(1 / 3, abs=4 * (1 / 3 * 2 / 3 / 1500) ** 0.5)
 
 
 @pytest.mark.parametrize(
