@@ -104,7 +104,10 @@ def picture(
     return Response(found.png, media_type="image/png", headers=headers)
 
 
-@router.post("/{point_id}/label", responses=WRITE_REFUSALS)
+@router.post(
+    "/{point_id}/label",
+    responses={**WRITE_REFUSALS, 409: {"description": "A point can't be that."}},
+)
 def label(
     visitor: Writer, database: Database, sample: Drawn, point_id: PointId, said: Label
 ) -> NextPoint:
@@ -121,5 +124,5 @@ def label(
     except LookupError as error:
         raise _absent() from error
     except ValueError as error:
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "no_class") from error
+        raise HTTPException(status.HTTP_409_CONFLICT, "no_class") from error
     return next_point(database, sample)

@@ -51,7 +51,7 @@ def test_what_is_refused(sampled, page):
     with sampled.client() as client:
         assert client.post("/api/sample/nobody/label", json=body).status_code == 404
         other = body | {"label": "volcano"}
-        assert client.post(f"/api/sample/{POINTS[0]}/label", json=other).status_code == 422
+        assert client.post(f"/api/sample/{POINTS[0]}/label", json=other).status_code == 409
         del client.headers["x-csrf-token"]
         assert client.post(f"/api/sample/{POINTS[0]}/label", json=body).status_code == 403
     with sampled.client("Manu") as client:  # a partner sees its own alerts only
