@@ -159,7 +159,7 @@ def label_two(browser, url: str, token: str) -> None:
     tab.on("response", lambda answer: answers.append(answer) if "/api/" in answer.url else None)
     tab.goto(f"{url}/link/{token}")
     tab.click("button.primary")
-    tab.click("text=Sample")
+    tab.click("a[href='/sample']")
     expect(tab.locator(".progress")).to_have_text("0 / 12")
     tab.wait_for_selector(".chart")
     assert tab.locator(".label").all_inner_texts() == [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 from xml.etree import ElementTree as ET
 
 import shapely
@@ -52,6 +52,25 @@ class Feed(ChannelSettings):
         return FeedChannel(Path(self.path), self.url.rstrip("/"), self.title)
 
 
+class _Feature(NamedTuple):
+    """What the lists say of one alert, made once."""
+
+    event_id: str
+    text: str
+    """GeoJSON."""
+    item: str
+    """Name of its Item."""
+    bounds: tuple[float, float, float, float]
+    first_detected: str | None
+
+
+class _Told(NamedTuple):
+    """A message of the feed."""
+
+    entry: dict[str, Any]
+    features: list[_Feature]
+
+
 @dataclass(frozen=True)
 class FeedChannel:
     """Adds each message to the feed.
@@ -63,6 +82,8 @@ class FeedChannel:
     folder: Path
     url: str
     title: str = "Forest change alerts"
+    _told: dict[str, _Told] = field(default_factory=dict, repr=False, compare=False)
+    """Messages by their file's name; a message's file is read once."""
 
     def send(self, message: Message) -> str:
         """Write the message's files and the lists anew."""
@@ -76,18 +97,21 @@ class FeedChannel:
         return f"{self.url}/packages/{message.name}.zip"
 
     def _write_lists(self) -> None:
-        paths = sorted((self.folder / "messages").glob("*.json"))
-        entries = sorted(
-            (json.loads(path.read_bytes()) for path in paths),
-            key=lambda entry: (entry["created_at"], entry["key"]),
+        for path in (self.folder / "messages").glob("*.json"):
+            if path.name not in self._told:
+                self._told[path.name] = _read(json.loads(path.read_bytes()))
+        told = sorted(
+            self._told.values(), key=lambda each: (each.entry["created_at"], each.entry["key"])
         )
-        features = _latest(entries)
+        features = _latest(told)
+        listed = ",\n".join(each.text for each in features)
         write_atomic(
             self.folder / "alerts.geojson",
-            json_bytes({"type": "FeatureCollection", "features": features}),
+            f'{{"type": "FeatureCollection", "features": [\n{listed}\n]}}\n',
         )
         write_atomic(self.folder / "collection.json", json_bytes(self._collection(features)))
-        write_atomic(self.folder / "feed.atom", self._atom(entries[-MAX_ENTRIES:]))
+        entries = [each.entry for each in told[-MAX_ENTRIES:]]
+        write_atomic(self.folder / "feed.atom", self._atom(entries))
 
     def _write_items(self, message: Message) -> None:
         for told in message.features:
@@ -99,10 +123,10 @@ class FeedChannel:
             item = item_of(told, {"package": package}, collection_href="../collection.json")
             write_atomic(self.folder / f"items/{item['id']}.json", json_bytes(item))
 
-    def _collection(self, features: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        shapes = [shapely.geometry.shape(each["geometry"]) for each in features]
-        days = [each["properties"].get("first_detected") for each in features]
-        first, last = (f(day for day in days if day) if any(days) else None for f in (min, max))
+    def _collection(self, features: Sequence[_Feature]) -> dict[str, Any]:
+        west, south, east, north = zip(*(each.bounds for each in features), strict=True)
+        days = [each.first_detected for each in features if each.first_detected]
+        first, last = (min(days), max(days)) if days else (None, None)
         return {
             "type": "Collection",
             "stac_version": STAC_VERSION,
@@ -111,14 +135,18 @@ class FeedChannel:
             "description": "Dated changes of forest with area, confidence and jurisdiction.",
             "license": "other",
             "extent": {
-                "spatial": {"bbox": [list(shapely.total_bounds(shapes))]},
+                "spatial": {"bbox": [[min(west), min(south), max(east), max(north)]]},
                 "temporal": {"interval": [[midnight(first), midnight(last)]]},
             },
             "links": [
                 {"rel": "self", "href": f"{self.url}/collection.json", "type": "application/json"},
                 *(
-                    {"rel": "item", "href": f"./items/{name}.json", "type": "application/geo+json"}
-                    for name in map(item_name, features)
+                    {
+                        "rel": "item",
+                        "href": f"./items/{each.item}.json",
+                        "type": "application/geo+json",
+                    }
+                    for each in features
                 ),
             ],
         }
@@ -161,7 +189,21 @@ def _entry(message: Message) -> dict[str, Any]:
     }
 
 
-def _latest(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _read(entry: dict[str, Any]) -> _Told:
+    return _Told(entry, [_feature(each) for each in entry["features"]])
+
+
+def _feature(told: dict[str, Any]) -> _Feature:
+    return _Feature(
+        event_id=told["id"],
+        text=json.dumps(told, ensure_ascii=False, allow_nan=False, sort_keys=True),
+        item=item_name(told),
+        bounds=shapely.geometry.shape(told["geometry"]).bounds,
+        first_detected=told["properties"].get("first_detected"),
+    )
+
+
+def _latest(told: Sequence[_Told]) -> list[_Feature]:
     """Return the features of the last version of each alert, as the messages came."""
-    latest = {told["id"]: told for entry in entries for told in entry["features"]}
+    latest = {feature.event_id: feature for each in told for feature in each.features}
     return [latest[event_id] for event_id in sorted(latest)]
