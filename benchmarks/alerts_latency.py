@@ -39,7 +39,7 @@ def processing_latency() -> Measurement:
         write_romania(config.workspace)
         with executor(config.cluster) as workers:
             run_pipeline(config, workers, LogProgress())
-        deliver_alerts(config, told=lambda attempt: None)
+        deliver_alerts(config, told=[].append)
         found = read_latencies(Workspace(config.workspace).latency_parquet).values()
     minutes = np.array([each.minutes("found", "delivered") for each in found])
     minutes = minutes[np.isfinite(minutes)]

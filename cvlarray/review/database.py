@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cvlarray.errors import StoreError
 from cvlarray.store.atomic import make_folder
+from cvlarray.store.sqlite import prepare, transaction
 
 __all__ = ["ReviewDatabase"]
 
@@ -18,7 +19,6 @@ _CACHE_KIB = 65_536
 """To list a million alerts touches pages all over the file."""
 SCHEMAS = tuple(Path(__file__).with_name(name) for name in ("schema.sql", "schema_2.sql"))
 """What each version of the file has more than the one before."""
-_VERSION = len(SCHEMAS)
 
 
 class ReviewDatabase:
@@ -41,7 +41,8 @@ class ReviewDatabase:
         self._local = threading.local()
         make_folder(path.parent)
         with self.explained():
-            self._prepare()
+            scripts = [schema.read_text(encoding="utf-8").split(";;") for schema in SCHEMAS]
+            prepare(self.connection, scripts, path=self.path, kind="review")
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -64,16 +65,9 @@ class ReviewDatabase:
         StoreError
             If the file can't be written.
         """
-        with self.explained():
-            connection = self.connection
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("UPDATE generation SET n = n + 1")
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
+        with self.explained(), transaction(self.connection):
+            yield self.connection
+            self.connection.execute("UPDATE generation SET n = n + 1")
 
     def generation(self) -> int:
         """Return a number that is another one after every transaction, of whatever process."""
@@ -97,22 +91,3 @@ class ReviewDatabase:
         if connection is not None:
             connection.close()
             self._local.connection = None
-
-    def _prepare(self) -> None:
-        version = self._version()
-        if version > _VERSION:
-            raise StoreError(
-                f"{self.path} has review version {version}, this cvlarray reads up to {_VERSION}; "
-                "use the cvlarray that wrote it, or a newer one"
-            )
-        if version == _VERSION:
-            return
-        self.connection.execute("PRAGMA journal_mode = WAL")
-        with self.transaction() as connection:
-            for schema in SCHEMAS[self._version() :]:  # none if another process was first
-                for statement in schema.read_text(encoding="utf-8").split(";;"):
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-
-    def _version(self) -> int:
-        return int(self.connection.execute("PRAGMA user_version").fetchone()[0])

@@ -20,8 +20,8 @@ from typing import Any, Self
 
 from cvlarray.errors import StoreError
 from cvlarray.store.atomic import make_folder
+from cvlarray.store.sqlite import prepare, transaction
 
-_VERSION = 1
 _BUSY_TIMEOUT_S = 60.0
 _SCHEMA = """
 CREATE TABLE unit (
@@ -120,7 +120,7 @@ class Ledger:
             self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
         try:
             with self._explained():
-                self._prepare()
+                prepare(self._connection, [[_SCHEMA]], path=path, kind="ledger")
         except BaseException:
             self._connection.close()
             raise
@@ -154,7 +154,7 @@ class Ledger:
     def forget(self, stage: str, units: Iterable[str]) -> None:
         """Remove the rows of units, all or none. Call it before their data are written again."""
         keys = [(stage, unit) for unit in units]
-        with self._explained(), self._transaction():
+        with self._explained(), transaction(self._connection):
             self._connection.executemany("DELETE FROM unit WHERE stage = ? AND unit = ?", keys)
 
     def done(self, stage: str) -> dict[str, str]:
@@ -182,35 +182,6 @@ class Ledger:
             stage: StageSummary(stage, done, partial, datetime.fromisoformat(last), *sums)
             for stage, done, partial, last, *sums in found
         }
-
-    def _prepare(self) -> None:
-        version = self._version()
-        if version > _VERSION:
-            raise StoreError(
-                f"{self.path} has ledger version {version}, this cvlarray reads up to {_VERSION}; "
-                "use the cvlarray that wrote it, or a newer one"
-            )
-        self._connection.execute("PRAGMA synchronous = FULL")
-        if version < _VERSION:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            with self._transaction():
-                # Another process may have been first.
-                if self._version() < _VERSION:
-                    self._connection.execute(_SCHEMA)
-                    self._connection.execute(f"PRAGMA user_version = {_VERSION}")
-
-    def _version(self) -> int:
-        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

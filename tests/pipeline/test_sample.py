@@ -154,22 +154,23 @@ def test_points_are_labelled_in_a_browser_and_nothing_tells_the_map(browser, pat
 def label_two(browser, url: str, token: str) -> None:
     context = browser.new_context(locale="en-US", reduced_motion="reduce")
     tab = context.new_page()
+    tab.set_default_timeout(120_000)  # pictures come from the cube, on a busy machine
     complaints, answers = [], []
     tab.on("pageerror", lambda error: complaints.append(str(error)))
     tab.on("response", lambda answer: answers.append(answer) if "/api/" in answer.url else None)
     tab.goto(f"{url}/link/{token}")
     tab.click("button.primary")
     tab.click("a[href='/sample']")
-    expect(tab.locator(".progress")).to_have_text("0 / 12")
+    expect(tab.locator(".progress")).to_have_text("0 / 12", timeout=120_000)
     tab.wait_for_selector(".chart")
     assert tab.locator(".label").all_inner_texts() == [
         "1. no change", "2. recent clearing", "3. can't tell",
     ]  # fmt: skip
     tab.dblclick(".label >> nth=0")
-    expect(tab.locator(".progress")).to_have_text("1 / 12")
+    expect(tab.locator(".progress")).to_have_text("1 / 12", timeout=120_000)
     tab.wait_for_selector(".chart")
     tab.keyboard.press("3")
-    expect(tab.locator(".progress")).to_have_text("2 / 12")
+    expect(tab.locator(".progress")).to_have_text("2 / 12", timeout=120_000)
     said = [answer.text() for answer in answers if answer.url.split("/")[-1] in {"sample", "label"}]
     assert said
     assert not any("map_class" in text or "stratum" in text for text in said)

@@ -23,10 +23,10 @@ from cvlarray.alerts.package import read_package
 from cvlarray.errors import DeliveryError, PackageError
 from cvlarray.store import write_atomic
 from cvlarray.store.lock import exclusive_lock
+from cvlarray.store.sqlite import prepare, transaction
 
 __all__ = ["Entry", "Outbox"]
 
-_VERSION = 1
 _BUSY_TIMEOUT_S = 60.0
 _SCHEMA = """
 CREATE TABLE message (
@@ -93,7 +93,13 @@ class Outbox:
             self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
         try:
             with self._explained():
-                self._prepare()
+                prepare(
+                    self._connection,
+                    [_SCHEMA.split(";")],
+                    path=path,
+                    kind="outbox",
+                    error=DeliveryError,
+                )
         except BaseException:
             self._connection.close()
             raise
@@ -141,7 +147,7 @@ class Outbox:
         )
         with self._explained():
             try:
-                with self._transaction():
+                with transaction(self._connection):
                     self._connection.execute(
                         "INSERT INTO message (key, destination, partner, kind, subject, created_at)"
                         " VALUES (?, ?, ?, ?, ?, ?)",
@@ -249,35 +255,6 @@ class Outbox:
         with self._explained():
             found = self._connection.execute(query, tuple(values)).fetchall()
         return [_entry(row) for row in found]
-
-    def _prepare(self) -> None:
-        self._connection.execute("PRAGMA synchronous = FULL")
-        if self._version() < _VERSION:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            with self._transaction():
-                # Another process may have been first.
-                if self._version() < _VERSION:
-                    for statement in _SCHEMA.split(";"):
-                        self._connection.execute(statement)
-                    self._connection.execute(f"PRAGMA user_version = {_VERSION}")
-        elif self._version() > _VERSION:
-            raise DeliveryError(
-                f"{self.path} has outbox version {self._version()}, this cvlarray knows {_VERSION};"
-                " use the cvlarray that wrote it, or a newer one"
-            )
-
-    def _version(self) -> int:
-        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -21,7 +21,7 @@ from cvlarray.alerts.events.version import EVENT_DTYPES
 from cvlarray.errors import StoreError
 from cvlarray.store.atomic import make_folder
 
-__all__ = ["VERSION_COLUMNS", "connect", "explained", "rows_of", "table_of", "transaction"]
+__all__ = ["VERSION_COLUMNS", "connect", "explained", "rows_of", "table_of"]
 
 VERSION_COLUMNS = (
     "event_id",
@@ -115,18 +115,6 @@ def explained(path: Path | str) -> Iterator[None]:
             f"cannot use the events {path}: {error}; check that the file is a store of events and "
             "that its disk is writable and not full"
         ) from error
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Make all changes of the block, or none."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def rows_of(table: gpd.GeoDataFrame) -> list[Row]:

@@ -49,9 +49,12 @@ class Patch:
     """Events that came off it or took it in."""
 
     @property
-    def rank(self) -> tuple[bool, bool, int, str]:
-        """Which of several patches that grow together gives its name: the least rank."""
-        return not self.is_confirmed, self.event_id is None, self.born, self.event_id or ""
+    def rank(self) -> tuple[bool, bool, int, tuple[int, int]]:
+        """Which of several patches that grow together gives its name: the least rank.
+
+        Of equals by place and not by name: a name that a late scene changed decides nothing.
+        """
+        return not self.is_confirmed, self.event_id is None, self.born, self.anchor
 
     @property
     def bounds(self) -> tuple[int, int, int, int]:

@@ -23,7 +23,6 @@ from cvlarray.alerts.events.geopackage import (
     connect,
     explained,
     rows_of,
-    transaction,
 )
 from cvlarray.alerts.events.observed import OBSERVED, Acquisition, Key
 from cvlarray.alerts.events.revise import (
@@ -37,6 +36,7 @@ from cvlarray.alerts.events.state import Change, State
 from cvlarray.alerts.events.tables import PLACE, Tables, with_values
 from cvlarray.alerts.events.version import describe
 from cvlarray.errors import StoreError
+from cvlarray.store.sqlite import transaction
 
 __all__ = ["EventStore"]
 
@@ -183,7 +183,7 @@ class EventStore:
         with transaction(self._tables.connection):
             revision = self._tables.revision()
             self._tables.log(acquisition.key, acquisition.digest, acquisition.pixels, revision)
-            self._tables.append(rows, revision)
+            self._tables.go_on(rows)
             self._tables.drop(step.gone)
             self._tables.keep(step.patches)
 

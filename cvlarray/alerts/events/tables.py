@@ -100,6 +100,17 @@ class Tables:
             head = (name, cursor.lastrowid, version, revision)
             self._execute("INSERT OR REPLACE INTO event_head VALUES (?, ?, ?, ?)", head)
 
+    def go_on(self, rows: Iterable[Row]) -> None:
+        """Write further versions of events, each in the chain that counts of its event.
+
+        An event that observations read anew left as it was is still in its first chain.
+        """
+        chain = "SELECT revision FROM event_head WHERE event_id = ?"
+        latest = self.revision()
+        for row in rows:
+            found = self._execute(chain, (row[PLACE["event_id"]],)).fetchone()
+            self.append([row], latest if found is None else found[0])
+
     def patches_near(self, acquisition: Acquisition) -> list[Patch]:
         """Return the patches that hold pixels of an acquisition or neighbours of them."""
         row, col = acquisition.pixels["row"], acquisition.pixels["col"]

@@ -54,7 +54,8 @@ EVENT_DTYPES = {
 }
 """Columns of events and of their versions, beside ``geometry`` in EPSG:4326. ``version`` counts
 from 1 within an event and never goes back; ``acquisition`` is the date of the observations that
-made it; ``revision`` counts how often observations of before had been read anew. ``parents`` and
+made it; ``revision`` tells the chains of an event apart: observations of before that were
+read anew begin another one, and the versions of the highest count. ``parents`` and
 ``children`` are lists of event ids."""
 
 DATES = ("first_detected", "confirmed", "interval_start", "interval_end")

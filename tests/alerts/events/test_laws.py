@@ -128,6 +128,30 @@ def test_late_scenes_end_in_the_same_events_and_nothing_disappears(
         assert late == current(store)
 
 
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 10_000), st.data())
+def test_once_told_names_stay_when_all_is_made_anew(seed: int, data: st.DataObject) -> None:
+    """Late scenes give events other names; from then on they must not change by themselves."""
+    residual = scene(seed)
+    late = data.draw(st.sets(st.integers(0, N_DATES - 2), min_size=1, max_size=3))
+    early = [number for number in range(N_DATES - 1) if number not in late]
+    with EventStore(":memory:", GEOBOX, RULES) as store:
+        for known in (early, range(N_DATES - 1), range(N_DATES)):
+            given_now = {one.key: one for one in acquisitions(residual, known)}
+            store.update(given_now.values())
+        before = told(store)
+        digests = store._tables.digests()
+        store._make_anew(given_now, {key: digests[key] for key in given_now})
+        assert told(store) == before
+
+
+def told(store: EventStore) -> list[tuple]:
+    """Return all versions, and the name of each patch by its pixels."""
+    versions = store._tables.connection.execute("SELECT * FROM event_version ORDER BY fid")
+    patches = [(one.pixels.tobytes(), one.event_id) for one in store._tables.patches()]
+    return [*versions, *sorted(patches, key=str)]
+
+
 def current(store: EventStore) -> list[tuple]:
     """Return the versions that count now but for their names; what never was is left out."""
     query = """
