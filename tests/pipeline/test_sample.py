@@ -6,16 +6,13 @@ import datetime as dt
 import io
 import json
 import shutil
-import socket
-import threading
-import time
-from datetime import timedelta
+import subprocess
+import sys
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-import uvicorn
 import yaml
 from PIL import Image
 from playwright.sync_api import expect
@@ -25,10 +22,9 @@ from cvlarray.alerts import read_alerts
 from cvlarray.cli.app import app
 from cvlarray.config import load_config
 from cvlarray.errors import StoreError
-from cvlarray.pipeline.review import review_settings
 from cvlarray.pipeline.sample import PointEvidence, draw_points
 from cvlarray.pipeline.search import load_context
-from cvlarray.review import ReviewDatabase, create_app, sign_link
+from cvlarray.review import ReviewDatabase
 from cvlarray.review.sampling import label_point, read_sample
 from cvlarray.store import Workspace
 from tests.pipeline.forest import CLEARED, GEOBOX, run_settings
@@ -127,38 +123,30 @@ def test_without_alerts_or_a_period_there_is_no_sample(path):
 def test_points_are_labelled_in_a_browser_and_nothing_tells_the_map(browser, path):
     config = load_config(path)
     draw_points(config, start=JANUARY, end=DECEMBER, n_points=12, seed=1)
-    settings = review_settings(config, "http://127.0.0.1:1")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="error"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
+    command = [sys.executable, "-m", "cvlarray.cli", "review", str(path), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
-            while not server.started:
-                assert thread.is_alive()
-                time.sleep(0.01)
-            token = sign_link(settings.key, partner="", reviewer="ana", valid=timedelta(hours=1))
-            label_two(browser, url, token)
+            label_two(browser, server.stdout.readline().removeprefix("open within the hour: "))
         finally:
-            server.should_exit = True
-            thread.join()
-    rows = ReviewDatabase(settings.database).connection.execute(
+            server.terminate()
+    workspace = Workspace(config.workspace)
+    rows = ReviewDatabase(workspace.review / "review.db").connection.execute(
         "SELECT point_id, label, reviewer FROM sample_label ORDER BY label_id"
     )
     first, second = [tuple(row) for row in rows]
-    points = pd.read_parquet(settings.sample)["point_id"].tolist()
-    assert first == (points[0], "stable", "ana")
-    assert second == (points[1], "unsure", "ana")
+    points = pd.read_parquet(workspace.sample)["point_id"].tolist()
+    assert first == (points[0], "stable", "operator")
+    assert second == (points[1], "unsure", "operator")
 
 
-def label_two(browser, url: str, token: str) -> None:
+def label_two(browser, link: str) -> None:
     context = browser.new_context(locale="en-US", reduced_motion="reduce")
     tab = context.new_page()
     tab.set_default_timeout(120_000)  # pictures come from the cube, on a busy machine
     complaints, answers = [], []
     tab.on("pageerror", lambda error: complaints.append(str(error)))
     tab.on("response", lambda answer: answers.append(answer) if "/api/" in answer.url else None)
-    tab.goto(f"{url}/link/{token}")
+    tab.goto(link.strip())
     tab.click("button.primary")
     tab.click("a[href='/sample']")
     expect(tab.locator(".progress")).to_have_text("0 / 12", timeout=120_000)
