@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import distributed
 from cvlarray.cluster.versions import difference, installed, scheduler_difference
 from cvlarray.errors import ClusterError
 from cvlarray.store import write_atomic
+
+logger = logging.getLogger(__name__)
 
 MARK = ".workers"
 """File of a workspace by which its workers know it."""
@@ -44,22 +47,35 @@ class Fitness(distributed.WorkerPlugin):
     name = "cvlarray-fitness"
 
     def setup(self, worker: distributed.Worker) -> None:
-        """Check the worker.
+        """Check the worker; one that is just joining leaves again.
 
         Raises
         ------
         ClusterError
             If its packages differ, or it doesn't see the folder: what it writes would be lost.
         """
+        refusal = self._refusal(worker.address)
+        if refusal is None:
+            return
+        logger.error("%s", refusal)
+        is_joining = not worker.periodic_callbacks["heartbeat"].is_running()
+        if is_joining:
+            # Dask lets a worker in although this fails; it gets no unit before it has left.
+            worker.status = distributed.Status.paused
+            worker.loop.add_callback(worker.close, reason="cvlarray-unfit")
+        raise ClusterError(refusal)
+
+    def _refusal(self, address: str) -> str | None:
         differs = difference(self.versions, installed())
         if differs:
-            raise ClusterError(_mixed(f"worker {worker.address}", differs))
+            return _mixed(f"worker {address}", differs)
         reason = self.folder.refusal() if self.folder else None
-        if self.folder and reason:
-            raise ClusterError(
-                f"worker {worker.address} doesn't see the workspace {self.folder.path} ({reason}); "
-                "put it on a file system that all machines have under the same path"
-            )
+        if self.folder is None or reason is None:
+            return None
+        return (
+            f"worker {address} doesn't see the workspace {self.folder.path} ({reason}); put it on "
+            "a file system that all machines have under the same path"
+        )
 
 
 def check_versions(client: distributed.Client) -> None:
