@@ -18,7 +18,11 @@ PIXI = tomllib.loads((ROOT / "pixi.toml").read_text())
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MAKEFILE = (ROOT / "Makefile").read_text()
 
-CONDA_NAMES = {"dask": "dask-core", "matplotlib": "matplotlib-base"}
+CONDA_NAMES = {
+    "dask": "dask-core",
+    "prometheus-client": "prometheus_client",
+    "matplotlib": "matplotlib-base",
+}
 """Where conda-forge has the library alone under another name than the package index."""
 
 

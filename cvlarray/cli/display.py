@@ -63,6 +63,9 @@ class RichProgress:
                 f"[yellow]unread[/] {asset['scene_id']} {asset['band']}: {asset['reason']}"
             )
 
+    def unit_failed(self, unit: WorkUnit, error: Exception) -> None:
+        """Draw nothing: the command ends with the error."""
+
     def stage_done(self, stage: Stage, *, wall_s: float) -> None:  # noqa: ARG002 (protocol)
         """Stop the stage's clock."""
         self._bars.stop_task(self._tasks[stage])

@@ -74,8 +74,10 @@ def _finish(unit: WorkUnit, future: Future, ledger: Ledger, progress: Progress) 
     try:
         outcome: UnitOutcome = future.result()
     except CvlarrayError as error:
+        progress.unit_failed(unit, error)
         raise type(error)(f"{unit.stage} {unit.key}: {error}") from error
     except Exception as error:
+        progress.unit_failed(unit, error)
         raise UnitError(
             f"{unit.stage} {unit.key} failed with {type(error).__name__}: {error}"
         ) from error

@@ -22,6 +22,9 @@ class Progress(Protocol):
     def unit_done(self, unit: WorkUnit, outcome: UnitOutcome) -> None:
         """Take a unit whose ledger row has been written."""
 
+    def unit_failed(self, unit: WorkUnit, error: Exception) -> None:
+        """Take a unit that failed; the stage ends with it."""
+
     def stage_done(self, stage: Stage, *, wall_s: float) -> None:
         """Take the end of a stage."""
 
@@ -40,6 +43,10 @@ class LogProgress:
     def unit_done(self, unit: WorkUnit, outcome: UnitOutcome) -> None:
         """Log the unit."""
         logger.debug("%s %s done in %.2f s", unit.stage, unit.key, outcome.wall_s)
+
+    def unit_failed(self, unit: WorkUnit, error: Exception) -> None:
+        """Log the failure."""
+        logger.debug("%s %s failed: %s", unit.stage, unit.key, error)
 
     def stage_done(self, stage: Stage, *, wall_s: float) -> None:
         """Log the end of the stage."""

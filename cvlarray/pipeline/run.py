@@ -20,6 +20,7 @@ from cvlarray.pipeline.normalize import normalize_units
 from cvlarray.pipeline.offsets import warn_of_offsets
 from cvlarray.pipeline.prior import prior_units
 from cvlarray.pipeline.progress import Progress
+from cvlarray.pipeline.record import recorded
 from cvlarray.pipeline.report import report_units
 from cvlarray.pipeline.search import load_context, search_units
 from cvlarray.pipeline.segment import create_land_cover, segment_units
@@ -57,17 +58,21 @@ def run_pipeline(
     """
     workspace = workspace_of(config)
     land_cover = land_cover_model(config)
-    with workspace.lock(), Ledger(workspace.ledger) as ledger:
+    with (
+        workspace.lock(),
+        Ledger(workspace.ledger) as ledger,
+        recorded(config, ledger, workers, progress) as record,
+    ):
         write_atomic(workspace.run_yaml, config.to_yaml())
         workers.share(workspace.path)
         if workers.dashboard_link:
             progress.dashboard(workers.dashboard_link)
-        stages = _Stages(ledger, workers, progress, first, last)
+        stages = _Stages(ledger, workers, record, first, last)
 
         stages.run(Stage.SEARCH, search_units(config, workspace))
         if last == Stage.SEARCH:
             return
-        context = load_context(config, workspace)
+        record.context = context = load_context(config, workspace)
         stages.forget_lost(Stage.INGEST, workspace.cube)
         create_cube(context, ledger)
         stages.run(Stage.INGEST, ingest_units(context, ledger))

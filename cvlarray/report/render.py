@@ -14,18 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import jinja2
 import numpy as np
 
 from cvlarray.alerts import ChipPair
 from cvlarray.alerts.latency import Latency, latency_summary
 from cvlarray.report import figures, observability, palette, pictures, wording
 from cvlarray.report.alert_list import AlertEntry, date_legend, entries, ranked
+from cvlarray.report.environment import environment
 from cvlarray.report.inputs import ReportInputs
 from cvlarray.report.map import alert_map
 from cvlarray.store import StageSummary, write_atomic
-
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def render_report(inputs: ReportInputs) -> str:
     """
     alerts = ranked(inputs.alerts)
     listed = entries(alerts)
-    template = _environment().get_template("page.html.j2")
+    template = environment().get_template("page.html.j2")
     return template.render(
         inputs=inputs,
         script_hash=_script_hash(),
@@ -112,30 +110,9 @@ def write_report(inputs: ReportInputs, path: str | os.PathLike[str]) -> Path:
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        hectares=wording.hectares,
-        land_area=wording.land_area,
-        count=wording.count,
-        percent=wording.percent,
-        date=wording.date_text,
-        duration=wording.duration,
-        bytes=wording.byte_size,
-    )
-    return environment
-
-
-@cache
 def _script_hash() -> str:
     """Return the hash by which the page's policy knows its only script."""
-    script = _environment().get_template("page.js").render()
+    script = environment().get_template("page.js").render()
     digest = hashlib.sha256(script.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode('ascii')}"
 

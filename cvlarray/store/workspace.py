@@ -154,6 +154,11 @@ class Workspace:
         return self.report / "index.html"
 
     @property
+    def run_page(self) -> Path:
+        """How the runs went, one self-contained page."""
+        return self.report / "run.html"
+
+    @property
     def coverage(self) -> Path:
         """Folder of the tables and the picture of how much was seen."""
         return self.path / "coverage"
@@ -177,6 +182,21 @@ class Workspace:
     def logs(self) -> Path:
         """Folder of the log files."""
         return self.path / "logs"
+
+    @property
+    def metrics(self) -> Path:
+        """The last run in numbers, for Prometheus."""
+        return self.logs / "metrics.prom"
+
+    @property
+    def failures(self) -> Path:
+        """Units that failed, JSON lines that only grow."""
+        return self.logs / "failures.jsonl"
+
+    @property
+    def dask_reports(self) -> Path:
+        """Folder of what Dask saw of the last runs, a page each."""
+        return self.logs / "dask"
 
     @property
     def lock_file(self) -> Path:

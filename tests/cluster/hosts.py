@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ import psutil
 ROOT = Path(__file__).parents[2]
 PORT = 8786
 N_WORKERS = 3
+NETWORKS = itertools.count()
 
 
 def lacking() -> str | None:
@@ -60,7 +62,8 @@ class Host:
 
     def processes(self) -> list[psutil.Process]:
         """Return its process and all below, the eldest first."""
-        assert self.process
+        if self.process is None:
+            return []
         try:
             eldest = psutil.Process(self.process.pid)
             return [eldest, *eldest.children(recursive=True)]
@@ -135,7 +138,8 @@ def network(folder: Path, *, slow: tuple[float, float] | None = None) -> Iterato
     slow
         Delay each way [s] and loss of the last worker's link.
     """
-    number = os.getpid() % 10_000
+    # The kernel takes its time to forget the names of a network that is gone.
+    number = (100 * os.getpid() + next(NETWORKS)) % 100_000
     name = f"cv{number}"
     subnet = f"10.{64 + number // 256 % 64}.{number % 256}"
     ip("link", "add", name, "type", "bridge")

@@ -35,9 +35,9 @@ def test_a_worker_with_another_version_is_refused_in_one_line(
 ) -> None:
     processes.worker("old", env=other_numba)
     address = SchedulerAddress(address=processes.address, connect_timeout_s=60)
-    with pytest.raises(ClusterError, match=r"worker tcp://\S+ has numba 0\.1 instead of") as caught:
-        with executor(address):
-            pass
+    refused = pytest.raises(ClusterError, match=r"worker tcp://\S+ has numba 0\.1 instead of")
+    with refused as caught, executor(address):
+        pass
     assert "\n" not in str(caught.value)
 
 

@@ -70,7 +70,9 @@ def test_a_run_on_a_gateways_cluster_ends_with_the_same_bytes(
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_wrong_password_is_one_line(gateway: str, forest_source: Path, tmp_path: Path) -> None:
-    config = write_config(tmp_path, forest_source, "refused", {"kind": "gateway", "address": gateway})
+    config = write_config(
+        tmp_path, forest_source, "refused", {"kind": "gateway", "address": gateway}
+    )
     wrong = {**LOGIN, "DASK_GATEWAY__AUTH__KWARGS__PASSWORD": "sesame"}
     run = start(config, env=wrong)
     output, _ = run.communicate(timeout=120)

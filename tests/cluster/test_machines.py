@@ -11,7 +11,6 @@ from pathlib import Path
 import distributed
 import pytest
 
-from cvlarray.cluster import Task
 from cvlarray.cluster.clients import mixed_cluster
 from cvlarray.cluster.dask_workers import DaskExecutor
 from cvlarray.config import CudaCluster
@@ -24,7 +23,7 @@ from cvlarray.store import Ledger
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[distributed.Client]:
-    """Return the client of a cluster with a worker that stands for one with a GPU, and two others."""
+    """Return a cluster with a worker that stands for one with a GPU, and two others."""
     gpu = {0: {"cls": distributed.Nanny, "options": {}}}
     settings = CudaCluster(n_cpu_workers=2, dashboard_address=None)
     with mixed_cluster(gpu, settings) as cluster, distributed.Client(cluster) as opened:
