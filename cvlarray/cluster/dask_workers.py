@@ -42,6 +42,10 @@ class DaskFuture:
     """Addresses of the workers that may do it; None: any."""
     faults: list[MachineFault] = field(default_factory=list)
     """What machines refused."""
+    has_ended: bool = False
+    value: Any = None
+    error: Exception | None = None
+    """Once it has ended: what it returned, or raised."""
 
     def result(self) -> Any:
         """Return what the unit returned, or raise what it raised.
@@ -51,20 +55,38 @@ class DaskFuture:
         ClusterError
             If the scheduler was lost, or the unit took several workers with it.
         """
-        if self.future.cancelled():
-            raise ClusterError(
+        if not self.has_ended:
+            self.collect()
+        if self.error:
+            raise self.error
+        return self.value
+
+    def collect(self) -> None:
+        """Wait for the end, take the result, and let Dask forget it.
+
+        Dask would do a unit again whose result it is asked to keep, should the worker end that has
+        it: also one that the ledger knows by then.
+        """
+        try:
+            self.value = self.future.result()
+        except distributed.CancelledError as error:
+            self.error = ClusterError(
                 "the Dask scheduler was lost; start it and run again: what is done stays done"
             )
-        try:
-            value = self.future.result()
+            self.error.__cause__ = error
         except KilledWorker as error:
-            raise ClusterError(
+            self.error = ClusterError(
                 f"{error.allowed_failures + 1} workers in turn ended while they did it, the last "
                 f"at {error.last_worker.address}; give workers more memory, or use smaller tiles"
-            ) from error
-        if isinstance(value, MachineFault):
-            raise value.error
-        return value
+            )
+            self.error.__cause__ = error
+        except Exception as error:  # noqa: BLE001 (raised again by result())
+            self.error = error
+        if isinstance(self.value, MachineFault):
+            self.faults.append(self.value)
+            self.error = self.value.error
+        self.has_ended = True
+        self.future.release()
 
 
 @dataclass
@@ -100,7 +122,7 @@ class DaskExecutor:
         Raises
         ------
         ClusterError
-            If there has been no worker for ten minutes.
+            If there has been no worker for ten minutes, or none with a GPU for a unit.
         """
         seen = time.monotonic()
         while True:
@@ -108,13 +130,14 @@ class DaskExecutor:
             if ended:
                 return list(ended)
             workers = self._workers()
-            if workers:
+            lacking = self._lacking(futures, workers)
+            if lacking is None:
                 seen = time.monotonic()
                 self._rescue(futures, workers)
             elif time.monotonic() - seen > NO_WORKER_S:
                 raise ClusterError(
-                    f"no worker has been there for {NO_WORKER_S:.0f} s; start some and run again: "
-                    "what is done stays done"
+                    f"no worker{lacking} has been there for {NO_WORKER_S:.0f} s; start some and "
+                    "run again: what is done stays done"
                 )
 
     @contextmanager
@@ -182,16 +205,16 @@ class DaskExecutor:
                 timeout=CHECK_EVERY_S,
                 return_when="FIRST_COMPLETED",
             )
-        return [unit for unit in futures if unit.future.done()]
+        ended = [unit for unit in futures if unit.future.done()]
+        for unit in ended:
+            unit.collect()
+        return ended
 
     def _moved(self, unit: DaskFuture) -> bool:
         """Return whether the unit met a machine's fault and another machine tries it."""
-        if unit.future.status != "finished":
-            return False
-        value = unit.future.result()
+        value = unit.value
         if not isinstance(value, MachineFault):
             return False
-        unit.faults.append(value)
         if value.worker not in self.left_out:
             logger.warning("worker %s is left out from now on: %s", value.worker, value.error)
             self.left_out.add(value.worker)
@@ -207,8 +230,18 @@ class DaskExecutor:
             if unit.allowed and not unit.allowed & workers:
                 self._restart(unit, self._healthy() or workers)
 
+    def _lacking(self, futures: Sequence[DaskFuture], workers: frozenset[str]) -> str | None:
+        """Return what kind of worker is missing altogether, None if there is one for every unit."""
+        if not workers:
+            return ""
+        if not any(unit.task.needs_gpu for unit in futures):
+            return None
+        known = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        has_gpu = any(worker["resources"].get(GPU) for worker in known)
+        return None if has_gpu else f" with a GPU (dask worker --resources {GPU}=1)"
+
     def _restart(self, unit: DaskFuture, allowed: frozenset[str]) -> None:
-        unit.allowed = allowed
+        unit.allowed, unit.has_ended, unit.value, unit.error = allowed, False, None, None
         unit.future = self._start(unit.work, unit.task, allowed)
 
     def _healthy(self) -> frozenset[str]:
