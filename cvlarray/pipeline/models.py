@@ -16,7 +16,7 @@ from cvlarray.models.checkpoint import read_card
 from cvlarray.models.runtime import Precision, Runtime
 from cvlarray.pipeline.context import threads_of_a_worker
 
-__all__ = ["identity_of", "land_cover_model", "prepare", "windows_of"]
+__all__ = ["checkpoint_of", "identity_of", "land_cover_model", "prepare", "windows_of"]
 
 
 def land_cover_model(config: RunConfig) -> Model | None:
@@ -40,6 +40,11 @@ def land_cover_model(config: RunConfig) -> Model | None:
     return model
 
 
+def checkpoint_of(config: RunConfig) -> Path | None:
+    """Return the folder of the weights; None if the run has no model, or one without weights."""
+    return None if config.models.land_cover is None else config.models.land_cover.checkpoint
+
+
 def windows_of(config: RunConfig) -> Windows:
     """Return how models are led over the pixels."""
     models = config.models
@@ -54,11 +59,11 @@ def prepare(model: Model, workers: Executor, config: RunConfig) -> None:
     CheckpointError
         If one doesn't see the checkpoint, or computes something else than whoever trained it.
     """
-    if config.models.land_cover is None or config.models.land_cover.checkpoint is None:
+    folder = checkpoint_of(config)
+    if folder is None:
         return
-    folder = config.models.land_cover.checkpoint.resolve()
     task = Task(f"model-{model.spec.version}", needs_gpu=config.models.device != "cpu")
-    workers.prepare(partial(_load, folder, _runtime(config)), task)
+    workers.prepare(partial(_load, folder.resolve(), _runtime(config)), task)
 
 
 def _load(folder: Path, runtime: Runtime) -> None:

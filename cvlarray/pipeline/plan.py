@@ -16,6 +16,8 @@ from cvlarray.names import READ_STATUS
 from cvlarray.pipeline.context import RunContext, threads_of_a_worker, workspace_of
 from cvlarray.pipeline.execute import missing_units
 from cvlarray.pipeline.ingest import Ingest, count_ingest_units, ingest_units
+from cvlarray.pipeline.lease_memory import lease_bytes, model_bytes
+from cvlarray.pipeline.models import land_cover_model
 from cvlarray.pipeline.search import find_context
 from cvlarray.pipeline.segment import leases
 from cvlarray.pipeline.source_bytes import source_bytes
@@ -124,6 +126,11 @@ def _peak_bytes(context: RunContext) -> float:
         n_tiles * _baseline_bytes(context),
         n_tiles * _monitor_bytes(context),
     )
+    model = land_cover_model(context.config)
+    if model is not None:
+        n_leases = min(n_threads, sum(1 for _ in leases(context)))
+        lease = model_bytes(context.config) + n_leases * lease_bytes(context, model)
+        largest = max(largest, lease)
     does_all = isinstance(context.config.cluster, Threads)
     return (PROCESS_BYTES if does_all else WORKER_BYTES) + largest
 
