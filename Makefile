@@ -40,10 +40,10 @@ models: $(VENV)/.locked  ## add torch, for the learned models and their tests
 	@$(UV) pip install --no-config --quiet --python $(PY) "torch>=2.10,<2.14"
 
 test: $(VENV)/.locked  ## run the tests; ARGS="-k name" is handed to pytest
-	@$(PY) -m pytest -m "not slow" --numprocesses logical --maxprocesses 4 --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -m "not slow" --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 test-slow: $(VENV)/.locked  ## run the tests that take a minute or more, which make test leaves out
-	@$(PY) -m pytest -m slow --numprocesses logical --maxprocesses 4 --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -m slow --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.locked  ## formatting, style, types, layers
 	@$(VENV)/bin/ruff format --check .

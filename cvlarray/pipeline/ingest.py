@@ -185,7 +185,9 @@ class Ingest:
     ) -> tuple[TilePart, int]:
         """Write one variable after the other; return the last, quality, and how much was read."""
         old = time.start + np.flatnonzero([one.is_stored for one in days])
-        stored = open_raw(self.cube)[list(self.kept)].isel(time=old, y=tile.y, x=tile.x)
+        stored = xr.Dataset()
+        if old.size:  # a first run needn't open the store for each of its blocks
+            stored = open_raw(self.cube)[list(self.kept)].isel(time=old, y=tile.y, x=tile.x)
         new = [one.day for one in days if not one.is_stored]
         parts = self.read(tile.geobox, new) if new else _parts(stored)
         n_bytes: dict[str, int] = {}

@@ -53,13 +53,12 @@ def offset_verdicts(block: xr.Dataset, days: Sequence[Day]) -> dict[str, str]:
     """
     if not set(SAMPLED) <= set(block):
         return {}
+    red_by_date, scl_by_date = (block[name].to_numpy() for name in SAMPLED)
     verdicts = {}
-    for number, day in enumerate(days):
+    for day, red, scl in zip(days, red_by_date, scl_by_date, strict=True):
         offsets = {scene.assets["red"].offset_dn for scene in day.scenes if "red" in scene.assets}
         if len(offsets) != 1:
             continue
-        image = block.isel(time=number)
-        red, scl = (image[name].to_numpy() for name in ("red", SCL.name))
         (offset_dn,) = offsets
         in_file = red[np.isin(scl, DARK_SCL) & (red != NODATA_DN)].astype(np.int32) - offset_dn
         verdict = check_boa_offset(np.clip(in_file, 0, 32_767).astype(np.uint16), offset_dn)

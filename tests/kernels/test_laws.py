@@ -72,7 +72,8 @@ def test_order_of_dates_changes_nothing(fit, seed):
     days, series = draw(seed)
     order = np.random.default_rng(seed).permutation(days.size)
     straight, mixed = fit(series, days, AXIS), fit(series[order], days[order], AXIS)
-    is_sure = straight.n_valid > 16  # fewer can lie so that rounding decides
+    # Fewer can lie so that rounding decides which are outliers.
+    is_sure = straight.n_valid > 3 * len(straight.coefficients)
     for one, other in zip(straight, mixed, strict=True):
         np.testing.assert_allclose(one[..., is_sure], other[..., is_sure], rtol=2e-3, atol=0.5)
 

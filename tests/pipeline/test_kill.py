@@ -22,6 +22,8 @@ from cvlarray.config import load_config
 from cvlarray.store import Workspace
 from tests.pipeline.forest import run_settings
 
+pytestmark = pytest.mark.slow
+
 N_KILLS = 8
 DEADLINE_S = 200
 STORES = ("cube", "baseline", "detections")
@@ -74,7 +76,6 @@ def logged(path: Path) -> list[list[str]]:
     return dates
 
 
-@pytest.mark.slow
 def test_a_run_killed_at_any_moment_resumes_bit_for_bit(forest_source, tmp_path):
     undisturbed, disturbed = (write(tmp_path, forest_source, n) for n in ("whole", "killed"))
     finish(undisturbed)

@@ -17,6 +17,8 @@ from tests.s3_server import s3_process as s3_process  # noqa: PLC0414
 
 STORES = ("cube", "baseline", "detections")
 LAYOUT = {"shard_px": 32, "chunk_px": 16, "time_shard": 24}
+CUBE = {"bands": ["red", "nir", "scl"], "time_block": 48}
+"""Twice the dates a unit of the local run: half the commits, and the same bits."""
 
 
 @pytest.mark.parametrize("kind", ["zarr", "icechunk"])
@@ -25,7 +27,7 @@ def test_a_run_in_a_bucket_ends_with_the_bits_of_a_local_one(
 ) -> None:
     url = f"s3://{s3.new_bucket()}/forest"
     store = {**LAYOUT, "url": url, "kind": kind}
-    config = load_config(write_config(forest_source, kind, store=store))
+    config = load_config(write_config(forest_source, kind, store=store, cube=CUBE))
     run(config)
     remote, here = workspace_of(config), workspace_of(finished)
     for name in STORES:
@@ -44,7 +46,7 @@ def test_workers_commit_side_by_side(
     """Two processes, one commit a unit."""
     store = {**LAYOUT, "url": f"s3://{s3.new_bucket()}/forest", "kind": "icechunk"}
     cluster = {"kind": "local", "n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    config = load_config(write_config(forest_source, store=store, cluster=cluster))
+    config = load_config(write_config(forest_source, store=store, cube=CUBE, cluster=cluster))
     assert isinstance(config.cluster, LocalCluster)
     run(config, last=Stage.INGEST)
     cube = workspace_of(config).cube

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,6 @@ from tests.s3_server import s3_process as s3_process  # noqa: PLC0414
 
 CUBE_VARIABLES = (names.band("red", "red"), names.SCL, names.READ_STATUS)
 DATES = ("2020-01-03", "2020-01-08", "2020-02-02", "2020-02-07", "2020-03-01")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def no_waiting_for_the_disk() -> Iterator[None]:
-    """Flush nothing in this process: it takes half of the tests' time, and none cuts the power.
-
-    `test_atomic` holds what is flushed and when; the processes that `test_commit` kills do flush.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda descriptor: None)
-        yield
 
 
 @pytest.fixture(scope="session")
