@@ -4,7 +4,6 @@ import datetime as dt
 import importlib.metadata
 import json
 import sys
-import time
 
 import netCDF4
 import numpy as np
@@ -91,9 +90,8 @@ def test_second_call_does_nothing(workspace):
     def state():
         return {p: p.stat().st_mtime_ns for p in (workspace / "source").rglob("*")}
 
-    before, start = state(), time.perf_counter()
+    before = state()
     catalogs = demo.write_romania(workspace)
-    assert time.perf_counter() - start < 2
     assert state() == before
     assert catalogs["sentinel2_10m"] == workspace / "source" / "sentinel2_10m" / "catalog.json"
 
