@@ -431,3 +431,69 @@ STATE_VARIABLES = (
     IS_FOREST,
 )
 """All that watching goes on from; the order is that of `cvlarray.monitor.scan.PixelState`."""
+
+N_EPISODES = 2
+"""Disturbances of a pixel that are told apart: the first, and the one after its recovery."""
+
+
+def episode_date(name: str, long_name: str) -> Variable:
+    """Return a date of each episode of a pixel (episode, y, x), days since 1970-01-01."""
+    attrs = date_variable(name, long_name).attrs
+    return Variable(name, ("episode", "y", "x"), "int32", NO_DATE, attrs)
+
+
+DISTURBED = episode_date("disturbed", "first observation of a confirmed disturbance")
+INTACT_UNTIL = episode_date("intact_until", "last clear observation as expected before it")
+RECOVERED = episode_date("recovered", "first observation back inside the expected band")
+EPISODE_VARIABLES = (DISTURBED, INTACT_UNTIL, RECOVERED)
+"""What a reanalysis knows of each pixel beyond the first change; see `cvlarray.monitor.follow`."""
+
+AGENT = Variable(
+    "agent",
+    ("episode", "y", "x"),
+    "uint8",
+    None,
+    {
+        "long_name": "what disturbed the forest, as the ground looked afterwards",
+        "flag_values": [0, 1, 2, 3],
+        "flag_meanings": "none unknown clearing mining",
+    },
+)
+NO_AGENT, UNKNOWN_AGENT, CLEARING, MINING = (np.uint8(number) for number in range(4))
+
+NOT_WATCHED = np.uint8(255)
+"""Of a yearly map: no forest in the history."""
+
+YEARLY_CLASS = Variable(
+    "land_cover",
+    ("year", "y", "x"),
+    "uint8",
+    NOT_WATCHED,
+    {
+        "long_name": "what stood at the end of the year where forest stood in the history",
+        "flag_values": [0, 1, 2, 3, 4],
+        "flag_meanings": ("intact_forest secondary_growth recent_clearing mine_pit tailings_pond"),
+    },
+)
+YEARLY_CHANGE = Variable(
+    "disturbance",
+    ("year", "y", "x"),
+    "uint8",
+    NOT_WATCHED,
+    {
+        "long_name": "what became of the forest by the end of the year",
+        "flag_values": [0, 1, 2, 3],
+        "flag_meanings": "undisturbed disturbed_this_year disturbed_before recovered",
+    },
+)
+UNDISTURBED, DISTURBED_NOW, DISTURBED_BEFORE, BACK = (np.uint8(number) for number in range(4))
+
+YEARLY_CLEAR = Variable(
+    "n_clear_in_year",
+    ("year", "y", "x"),
+    "uint16",
+    None,
+    {"long_name": "clear observations in the year", "units": "1"},
+)
+CHANGES_VARIABLES = (*EPISODE_VARIABLES, AGENT, YEARLY_CLASS, YEARLY_CHANGE, YEARLY_CLEAR)
+"""What a reanalysis stores of every pixel."""

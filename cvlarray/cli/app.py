@@ -10,14 +10,18 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from cvlarray.alerts.route import PackageFormat
+from cvlarray.cli.costs import calibrated_costs, costs_table, outcome_table
 from cvlarray.cli.deliver import DELIVER_HELP, deliver_command, package_command
 from cvlarray.cli.display import run_display
 from cvlarray.cli.evaluate import evaluate
+from cvlarray.cli.reanalyse import HELP as REANALYSE_HELP
+from cvlarray.cli.reanalyse import Items, areas_table, keep_plan, wants_new_items
 from cvlarray.cli.review import invite, labels, review
 from cvlarray.cli.sample import sample_command
 from cvlarray.cli.stats import stats_command
@@ -32,7 +36,9 @@ from cvlarray.demo import demo_config, write_romania
 from cvlarray.errors import CvlarrayError
 from cvlarray.pipeline import (
     Stage,
+    calibrate,
     make_plan,
+    plan_and_outcome,
     read_status,
     run_pipeline,
     search_again,
@@ -115,16 +121,34 @@ def run(
 @app.command()
 def plan(
     config: ConfigPath,
+    years: Annotated[bool, typer.Option("--years", help="Of a reanalysis, not of a run.")] = False,
     as_json: AsJson = False,
     cluster: ClusterOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Predict items, tasks, bytes and memory before anything is computed."""
-    prediction = make_plan(read_config(config, workspace, cluster))
+    """Predict items, tasks, bytes and memory, and once calibrated, core-hours and money."""
+    settings = read_config(config, workspace, cluster)
+    prediction = make_plan(settings, last=Stage.ANNUAL if years else Stage.REPORT)
+    costs = calibrated_costs(settings, prediction)
     if as_json:
-        typer.echo(json.dumps(prediction.to_dict(), indent=2))
-    else:
-        console.print(plan_table(prediction))
+        more = {} if costs is None else {"costs": costs.to_dict()}
+        typer.echo(json.dumps(prediction.to_dict() | more, indent=2))
+        return
+    console.print(plan_table(prediction))
+    if costs is not None:
+        console.print(costs_table(costs))
+
+
+@app.command("calibrate")
+def calibrate_command(config: ConfigPath, workspace: WorkspaceOption = None) -> None:
+    """Run one tile of the region on one core, so that `plan` can tell core-hours and money."""
+    settings = read_config(config, workspace, None)
+    with run_display(console) as progress:
+        calibrate(settings, progress)
+    prediction = make_plan(settings, last=Stage.ANNUAL)
+    costs = calibrated_costs(settings, prediction)
+    if costs is not None:
+        console.print(costs_table(costs))
 
 
 @app.command()
@@ -198,6 +222,31 @@ def demo(
         write_romania(settings.workspace)
     run_stages(settings, first=Stage.SEARCH, last=Stage.REPORT)
     typer.echo(f"report: {Workspace(settings.workspace).report_html}")
+    typer.echo(f"wall time: {time.perf_counter() - started:.0f} s")
+
+
+@app.command(help=REANALYSE_HELP)
+def reanalyse(
+    config: ConfigPath,
+    items: Annotated[
+        Items | None,
+        typer.Option(help="Go on with these if the catalogue has changed since; else it asks."),
+    ] = None,
+    cluster: ClusterOption = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Run every stage over the years."""
+    settings = read_config(config, workspace, cluster)
+    started = time.perf_counter()
+    if wants_new_items(settings, items, console):
+        with run_display(console) as progress:
+            search_again(settings, progress)
+    keep_plan(settings)
+    run_stages(settings, first=Stage.SEARCH, last=Stage.ANNUAL)
+    folder = Workspace(settings.workspace).annual
+    console.print(areas_table(pd.read_csv(folder / "areas.csv")))
+    console.print(outcome_table(plan_and_outcome(workspace_of(settings))))
+    typer.echo(f"yearly maps, areas and sites: {folder}")
     typer.echo(f"wall time: {time.perf_counter() - started:.0f} s")
 
 

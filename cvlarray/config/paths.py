@@ -21,6 +21,7 @@ PATH_KEYS: tuple[tuple[str, ...], ...] = (
     ("delivery", "channels", "*", "path"),
     ("cluster", "manifest"),
     ("cluster", "log_directory"),
+    ("reanalysis", "reference"),
 )
 """Keys whose text, or list of texts, is a path (or a URL, which stays as it is); * is every item of
 a list."""

@@ -27,6 +27,7 @@ from cvlarray.config.inputs import CubeConfig, GridConfig, PeriodsConfig, Search
 from cvlarray.config.models import ModelsConfig
 from cvlarray.config.paths import escape_paths
 from cvlarray.config.problem import problem
+from cvlarray.config.reanalysis import ReanalysisConfig
 from cvlarray.config.region import RegionConfig
 from cvlarray.config.section import Section
 from cvlarray.config.yaml12 import dump_yaml
@@ -74,6 +75,10 @@ class RunConfig(Section):
         default=DeliveryConfig(), description="How partners are told; only by `cvlarray deliver`."
     )
     report: ReportConfig = Field(default=ReportConfig(), description="HTML report.")
+    reanalysis: ReanalysisConfig = Field(
+        default=ReanalysisConfig(),
+        description="What `cvlarray reanalyse` makes of the years watched.",
+    )
     cluster: ClusterConfig = Field(
         default=LocalCluster(),
         description="Where the work is done: threads, local, cuda, slurm, a scheduler's address "

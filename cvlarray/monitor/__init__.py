@@ -8,6 +8,7 @@ into runs gives the same bits.
 from cvlarray.kernels.detectors import Bayesian, Consecutive, Cusum, Detector, Ewma, Mosum
 from cvlarray.monitor.dates import measure_dates, reference_pixels
 from cvlarray.monitor.detect import detections, monitor
+from cvlarray.monitor.follow import follow
 from cvlarray.monitor.residual import residual, standardised_residual
 from cvlarray.monitor.sightings import Sightings
 from cvlarray.monitor.state import refit, start, update
@@ -21,6 +22,7 @@ __all__ = [
     "Mosum",
     "Sightings",
     "detections",
+    "follow",
     "measure_dates",
     "monitor",
     "reference_pixels",

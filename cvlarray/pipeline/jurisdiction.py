@@ -153,7 +153,7 @@ def write_changes(before: Path, after: gpd.GeoDataFrame, path: Path) -> int:
 
 
 def read_layers(layers: Sequence[Layer]) -> tuple[list[Snapshot], list[MissingLayer]]:
-    """Return the layers that can be read, and those that can't."""
+    """Return the layers that can be read, and why the others can't, which is logged."""
     snapshots, missing = [], []
     for layer in layers:
         try:

@@ -22,7 +22,7 @@ from cvlarray.pipeline.search import find_context
 from cvlarray.pipeline.segment import leases
 from cvlarray.pipeline.source_bytes import source_bytes
 from cvlarray.pipeline.state import state_bytes
-from cvlarray.pipeline.stored_bytes import stored_bytes
+from cvlarray.pipeline.stored_bytes import changes_bytes, stored_bytes
 from cvlarray.pipeline.units import Stage
 from cvlarray.store import Ledger
 
@@ -70,8 +70,15 @@ class Plan:
         }
 
 
-def make_plan(config: RunConfig) -> Plan:
+def make_plan(config: RunConfig, *, last: Stage = Stage.REPORT) -> Plan:
     """Predict a run; asks the catalogue if this workspace hasn't yet, and saves nothing.
+
+    Parameters
+    ----------
+    config
+        What to run.
+    last
+        Last stage; that of a reanalysis is `Stage.ANNUAL`.
 
     Raises
     ------
@@ -90,6 +97,9 @@ def make_plan(config: RunConfig) -> Plan:
         **per_tile,
         **whole,
     }
+    looks_back = last in {Stage.CHANGES, Stage.ANNUAL}
+    counts[Stage.CHANGES] = len(context.tiles) if looks_back else 0
+    counts[Stage.ANNUAL] = int(last is Stage.ANNUAL)
     done = dict.fromkeys(Stage, 0)
     if context.workspace.ledger.exists():
         with Ledger(context.workspace.ledger) as ledger:
@@ -108,7 +118,7 @@ def make_plan(config: RunConfig) -> Plan:
         n_units={stage: counts[stage] for stage in Stage},
         n_units_done=done,
         n_bytes_to_read=round(source_bytes(context)),
-        n_bytes_to_store=round(stored_bytes(context)),
+        n_bytes_to_store=round(stored_bytes(context) + looks_back * changes_bytes(context)),
         peak_worker_bytes=round(_peak_bytes(context)),
     )
 

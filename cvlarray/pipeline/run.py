@@ -100,6 +100,23 @@ def run_pipeline(
             stages.run(Stage.ALERTS, alert_units(context, ledger))
         if stages.reaches(Stage.REPORT):
             stages.run(Stage.REPORT, report_units(context, ledger))
+        _look_back(stages, context, ledger)
+
+
+def _look_back(stages: _Stages, context: RunContext, ledger: Ledger) -> None:
+    """Run the stages that only a reanalysis reaches, and whose imports no other run pays for."""
+    workspace = context.workspace
+    if stages.reaches(Stage.CHANGES):
+        from cvlarray.pipeline.changes import changes_units, create_changes  # noqa: PLC0415
+
+        stages.forget_lost(Stage.CHANGES, workspace.changes)
+        create_changes(context)
+        stages.run(Stage.CHANGES, changes_units(context, ledger))
+    if stages.reaches(Stage.ANNUAL):
+        from cvlarray.pipeline.annual import annual_units  # noqa: PLC0415
+
+        stages.forget_lost(Stage.ANNUAL, workspace.annual)
+        stages.run(Stage.ANNUAL, annual_units(context, ledger))
 
 
 def _segment(context: RunContext, land_cover: Model | None, stages: _Stages) -> None:

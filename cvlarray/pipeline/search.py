@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import pystac
@@ -78,6 +79,64 @@ def usable_items(config: RunConfig) -> tuple[list[tuple[pystac.Item, Scene]], li
     return usable, reasons
 
 
+@dataclass(frozen=True)
+class CatalogueChange:
+    """What a catalogue answers now that it didn't when it was asked first."""
+
+    added: tuple[str, ...] = ()
+    """Ids of Items that came."""
+    removed: tuple[str, ...] = ()
+    """Ids of Items that are gone."""
+    changed: tuple[str, ...] = ()
+    """Ids of Items whose files, processing or calibration are others."""
+
+    def __bool__(self) -> bool:
+        """Whether anything changed."""
+        return bool(self.added or self.removed or self.changed)
+
+
+def catalogue_change(config: RunConfig, workspace: Workspace) -> CatalogueChange:
+    """Compare the saved answer of the catalogue with what it says now; nothing is saved.
+
+    Returns
+    -------
+    What differs; nothing where there is no saved answer to the same question.
+
+    Raises
+    ------
+    SearchError
+        If the catalogue can't be read.
+    """
+    if not _has_answer(config, workspace):
+        return CatalogueChange()
+    saved = {item.id: read_item(item) for item in load_items(workspace.items)}
+    now = {item.id: scene for item, scene in usable_items(config)[0]}
+    both = saved.keys() & now.keys()
+    return CatalogueChange(
+        added=tuple(sorted(now.keys() - saved.keys())),
+        removed=tuple(sorted(saved.keys() - now.keys())),
+        changed=tuple(sorted(one for one in both if not _is_same(saved[one], now[one]))),
+    )
+
+
+def _is_same(one: Scene, other: Scene) -> bool:
+    """Return whether two readings of an Item give the same pixels."""
+    return (one.assets, one.processing_baseline, one.crs) == (
+        other.assets,
+        other.processing_baseline,
+        other.crs,
+    )
+
+
+def _has_answer(config: RunConfig, workspace: Workspace) -> bool:
+    """Return whether the ledger knows the run's question as answered."""
+    if not workspace.ledger.exists():
+        return False
+    (unit,) = search_units(config, workspace)
+    with Ledger(workspace.ledger) as ledger:
+        return ledger.done(Stage.SEARCH).get(unit.key) == unit.input_hash
+
+
 def find_context(config: RunConfig, workspace: Workspace) -> RunContext:
     """Return the context of a run from its saved items, or from the catalogue if there are none.
 
@@ -86,11 +145,8 @@ def find_context(config: RunConfig, workspace: Workspace) -> RunContext:
     SearchError
         If nothing usable is found.
     """
-    (unit,) = search_units(config, workspace)
-    if workspace.ledger.exists():
-        with Ledger(workspace.ledger) as ledger:
-            if ledger.done(Stage.SEARCH).get(unit.key) == unit.input_hash:
-                return load_context(config, workspace)
+    if _has_answer(config, workspace):
+        return load_context(config, workspace)
     found, _ = usable_items(config)
     return context_of(config, workspace, [scene for _, scene in found])
 

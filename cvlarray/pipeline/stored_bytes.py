@@ -31,6 +31,18 @@ STATE_BYTES_PER_PIXEL = 12.0
 """Beside the seasons: dates and numbers that are much the same from pixel to pixel."""
 
 
+CHANGES_BYTES_PER_PIXEL_AND_YEAR = 2.0
+"""Class, disturbance and clear observations of a year; most pixels never change."""
+
+
+def changes_bytes(context: RunContext) -> float:
+    """Return what the changes of a reanalysis will take on disk."""
+    n_pixels = sum(math.prod(tile.geobox.shape) for tile in context.tiles)
+    period = context.config.periods.monitoring
+    n_years = period.end.year - period.start.year + 1
+    return n_pixels * n_years * CHANGES_BYTES_PER_PIXEL_AND_YEAR
+
+
 def stored_bytes(context: RunContext) -> float:
     """Return what cube, baseline, state and detections will take on disk.
 

@@ -23,6 +23,9 @@ class Stage(StrEnum):
     SEGMENT = "segment"
     ALERTS = "alerts"
     REPORT = "report"
+    CHANGES = "changes"
+    """Only of a reanalysis, as is the next."""
+    ANNUAL = "annual"
 
     @property
     def is_tiled(self) -> bool:
@@ -33,6 +36,7 @@ class Stage(StrEnum):
             Stage.BASELINE,
             Stage.MONITOR,
             Stage.SEGMENT,
+            Stage.CHANGES,
         }
 
 

@@ -79,6 +79,26 @@ class Workspace:
         return self._store("detections")
 
     @property
+    def changes(self) -> StoreLocation:
+        """What became of every pixel in all years, Zarr; only of a reanalysis."""
+        return self._store("changes")
+
+    @property
+    def calibration(self) -> Path:
+        """What one tile took to compute, JSON."""
+        return self.path / "calibration.json"
+
+    @property
+    def plan(self) -> Path:
+        """What a reanalysis was to take before it was begun, JSON."""
+        return self.path / "plan.json"
+
+    @property
+    def annual(self) -> Path:
+        """Folder of the yearly maps, areas and sites of a reanalysis."""
+        return self.path / "annual"
+
+    @property
     def sightings(self) -> Path:
         """Folder of what each date says of the pixels that may have changed, a file a tile."""
         return self.path / "sightings"

@@ -30,7 +30,7 @@ def test_help_names_every_command(cvlarray):
         "run", "plan", "status", "search", "ingest", "normalize", "prior", "baseline",
         "monitor", "segment", "alerts",
         "report", "demo", "schema", "review", "invite", "labels", "coverage", "deliver", "package",
-        "verify", "stats", "sample",
+        "verify", "stats", "sample", "reanalyse", "calibrate",
     ):  # fmt: skip
         assert name in listed
 

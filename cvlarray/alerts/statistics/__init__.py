@@ -3,6 +3,7 @@
 from cvlarray.alerts.statistics.accuracy import (
     Accuracy,
     allocate,
+    area_of_classes,
     sample_size,
     stratified_accuracy,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "Feedback",
     "Operations",
     "allocate",
+    "area_of_classes",
     "count_strata",
     "draw_sample",
     "operations",

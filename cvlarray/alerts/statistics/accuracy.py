@@ -15,7 +15,7 @@ import pandas as pd
 
 from cvlarray.alerts.statistics.interval import z_value
 
-__all__ = ["Accuracy", "allocate", "sample_size", "stratified_accuracy"]
+__all__ = ["Accuracy", "allocate", "area_of_classes", "sample_size", "stratified_accuracy"]
 
 MIN_PER_STRATUM = 50
 """Of the 50 to 100 that the paper advises for rare classes."""
@@ -96,6 +96,58 @@ def stratified_accuracy(
     proportions = pd.DataFrame(p, index=list(classes), columns=list(classes))
     half_width = float(z * np.sqrt(overall_variance))
     return Accuracy(float(correct.sum()), half_width, table, proportions)
+
+
+def area_of_classes(
+    counts: npt.ArrayLike,
+    mapped_area: npt.ArrayLike,
+    wanted: Sequence[int],
+    *,
+    confidence: float = 0.95,
+) -> tuple[float, float, float]:
+    """Return the area of some reference classes together, with a confidence interval.
+
+    `stratified_accuracy` gives each class the normal interval. A stratum whose sample holds a class
+    not at all, or nothing else, has no variance there, and the intervals of rare classes hold the
+    truth too seldom. So each stratum's shares get the variance of a Dirichlet posterior under
+    Perks' prior, one unit shared among all classes (Perks 1947, Journal of the Institute of
+    Actuaries 73, 285-334); the estimate itself stays the unbiased one.
+
+    Parameters
+    ----------
+    counts
+        (stratum, class) sampled units.
+    mapped_area
+        (stratum,) area, in any unit.
+    wanted
+        Positions of the classes.
+    confidence
+        Of the interval.
+
+    Returns
+    -------
+    Area (Olofsson et al. 2014, equation 10), and the interval's low and high end.
+
+    Raises
+    ------
+    ValueError
+        If a stratum with an area has fewer than two sampled units.
+    """
+    n, area = np.asarray(counts, float), np.asarray(mapped_area, float)
+    scarce = np.flatnonzero((area > 0) & (n.sum(axis=1) < 2))
+    if scarce.size:
+        raise ValueError(
+            f"each stratum needs two sampled units or more, number {scarce[0]} has "
+            f"{n.sum(axis=1)[scarce[0]]:g}"
+        )
+    z = z_value(confidence)
+    hits, total = n[:, list(wanted)].sum(axis=1), n.sum(axis=1)
+    share = np.divide(hits, total, out=np.zeros_like(hits), where=total > 0)
+    posterior = (hits + len(wanted) / n.shape[1]) / (total + 1)
+    variance = posterior * (1 - posterior) / (total + 2)
+    estimate = float(area @ share)
+    half = z * float(np.sqrt(area**2 @ variance))
+    return estimate, max(estimate - half, 0.0), estimate + half
 
 
 def sample_size(

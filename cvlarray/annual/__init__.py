@@ -1,0 +1,53 @@
+"""Years of a watch: yearly maps, areas with intervals, growth of sites, and what may be compared.
+
+Everything here looks back over a finished watch; nothing here changes what it found.
+"""
+
+from cvlarray.annual.areas import (
+    AREA_COLUMNS,
+    areas_by_year,
+    areas_with_intervals,
+    certain_areas,
+)
+from cvlarray.annual.generations import (
+    Generation,
+    generations_of,
+    overlap_calibrated,
+    yearly_differences,
+)
+from cvlarray.annual.maps import agents, land_cover_by_year, yearly_change, yearly_clear
+from cvlarray.annual.sample import (
+    Strata,
+    count_labels,
+    draw_reference_sample,
+    keep_least,
+    reference_class,
+    sample_sizes,
+    strata_of,
+)
+from cvlarray.annual.trends import TREND_COLUMNS, growth_curves, rank_growth
+
+__all__ = [
+    "AREA_COLUMNS",
+    "TREND_COLUMNS",
+    "Generation",
+    "Strata",
+    "agents",
+    "areas_by_year",
+    "areas_with_intervals",
+    "certain_areas",
+    "count_labels",
+    "draw_reference_sample",
+    "generations_of",
+    "growth_curves",
+    "keep_least",
+    "land_cover_by_year",
+    "overlap_calibrated",
+    "rank_growth",
+    "reference_class",
+    "sample_sizes",
+    "strata_of",
+    "yearly_change",
+    "yearly_clear",
+    "yearly_differences",
+]
