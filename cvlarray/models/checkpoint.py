@@ -21,7 +21,7 @@ CARD = "card.json"
 WEIGHTS = "model.safetensors"
 
 Architecture = Literal[
-    "segformer-b0", "segformer-b1", "segformer-b2", "segformer-b3", "segformer-b4", "segformer-b5"
+    "segformer-small", "siamese-unet-8", "siamese-unet-16", "segformer-b0", "segformer-b1", "segformer-b2", "segformer-b3", "segformer-b4", "segformer-b5"
 ]
 
 
