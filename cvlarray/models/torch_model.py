@@ -14,19 +14,22 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch.nn import functional
 
 from cvlarray.errors import CheckpointError
+from cvlarray.models.card import card_of
 from cvlarray.models.checkpoint import CARD, WEIGHTS, Card, Normalisation, check_files, read_card
 from cvlarray.models.model import BoolArray, FloatArray, ModelSpec
+from cvlarray.models.networks import build_network, reach_of, ready_to_run
 from cvlarray.models.runtime import Forward, Runtime
-from cvlarray.models.segformer import STRIDE, FoldedSegformer, SegformerSize, build_segformer
 from cvlarray.models.torch_runtime import TorchRuntime
 from cvlarray.store.atomic import make_folder, write_atomic
 
-__all__ = ["CheckpointModel", "load_model", "save_segformer"]
+__all__ = ["CheckpointModel", "load_model", "golden_hash", "normalised", "save_checkpoint", "softmax"]
 
-GOLDEN_SIZE = 64
-"""Edge of the chip by which a machine shows that it computes what the trainer's did [pixels]."""
+GOLDEN_SIZE, GOLDEN_SQUARE = 64, 8
+"""Edge of the chip by which a machine shows that it computes what the trainer's did, and of the
+squares of it that get a class each [pixels]."""
 
 MODELS_KEPT = 4
 
@@ -96,7 +99,7 @@ def load_model(folder: Path, runtime: Runtime | None = None) -> CheckpointModel:
     """
     card = read_card(folder)
     model = CheckpointModel(folder.resolve(), card, runtime)
-    found = _golden_hash(_network(model.folder, card.weights_sha256), len(card.bands))
+    found = golden_hash(_network(model.folder, card.weights_sha256), len(card.bands))
     if found != card.golden_output_sha256:
         raise CheckpointError(
             f"{folder}: the golden chip gives other classes than where it was trained; "
@@ -112,17 +115,18 @@ def normalised(chips: FloatArray, is_valid: BoolArray, by: Normalisation) -> Flo
     return ready
 
 
-def save_segformer(trained: nn.Module, folder: Path, facts: Mapping[str, Any]) -> Card:
-    """Write a trained SegFormer as a checkpoint; the card is written last.
+def save_checkpoint(network: nn.Module, folder: Path, facts: Mapping[str, Any]) -> Card:
+    """Write a trained network as a checkpoint, in half precision; the card is written last.
 
     Parameters
     ----------
-    trained
-        What `cvlarray.models.segformer.build_segformer` returned, trained.
+    network
+        What `cvlarray.models.networks.build_network` returned, trained. Its weights become what
+        they are in half precision, so that it gives what the checkpoint will give.
     folder
         Where; made if absent.
     facts
-        The card's entries, without hashes, stride and halo.
+        The card's entries; see `cvlarray.models.card.card_of`.
 
     Returns
     -------
@@ -132,22 +136,35 @@ def save_segformer(trained: nn.Module, folder: Path, facts: Mapping[str, Any]) -
     ------
     StoreError
         If it can't be written.
+    ValueError
+        If the facts don't fit each other.
     """
-    weights = save({name: value.contiguous() for name, value in trained.state_dict().items()})
-    module = FoldedSegformer(trained)
-    card = Card.model_validate(
+    half = {name: _halved(value) for name, value in network.state_dict().items()}
+    weights = save(half)
+    network.load_state_dict(half)
+    reach = reach_of(facts["architecture"])
+    card = card_of(
+        facts,
         {
-            **facts,
-            "stride": STRIDE,
-            "halo": STRIDE,
+            "stride": reach.stride,
+            "halo": reach.halo,
+            "weights_name": WEIGHTS,
             "weights_sha256": hashlib.sha256(weights).hexdigest(),
-            "golden_output_sha256": _golden_hash(module, len(facts["bands"])),
-        }
+            "weights_bytes": len(weights),
+            "golden_output_sha256": golden_hash(ready_to_run(network), len(facts["bands"])),
+            "total_parameters": sum(one.numel() for one in network.parameters()),
+            "framework_version": torch.__version__,
+        },
     )
     make_folder(folder)
     write_atomic(folder / WEIGHTS, weights)
-    write_atomic(folder / CARD, card.model_dump_json(indent=2))
+    write_atomic(folder / CARD, card.model_dump_json(indent=2, by_alias=True))
     return card
+
+
+def _halved(values: Tensor) -> Tensor:
+    """Return floating numbers in half precision, and counts as they are."""
+    return (values.half() if values.is_floating_point() else values).contiguous()
 
 
 _LOADING = threading.Lock()
@@ -157,19 +174,7 @@ _LOADING = threading.Lock()
 @lru_cache(MODELS_KEPT)
 def _at_work(folder: Path, weights_sha256: str, runtime: Runtime) -> Forward:
     """Return the weights at work; once a process, and anew when the checkpoint is another."""
-    return runtime.start(_ChipsOnly(_network(folder, weights_sha256)))
-
-
-class _ChipsOnly(nn.Module):
-    """A network that doesn't look at where its chips are valid."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, chips: Tensor, is_valid: Tensor) -> Tensor:  # noqa: ARG002 (see above)
-        logits: Tensor = self.network(chips)
-        return logits
+    return runtime.start(_network(folder, weights_sha256))
 
 
 def _network(folder: Path, weights_sha256: str) -> nn.Module:
@@ -178,19 +183,20 @@ def _network(folder: Path, weights_sha256: str) -> nn.Module:
     if card.weights_sha256 != weights_sha256:
         raise CheckpointError(f"{folder} was replaced while it was in use; load it again")
     path = check_files(folder, card)
-    size = SegformerSize(card.architecture.removeprefix("segformer-"))
-    network = build_segformer(size, n_bands=len(card.bands), n_classes=len(card.classes))
     try:
+        network = build_network(
+            card.architecture, n_bands=len(card.bands), n_classes=len(card.classes)
+        )
         weights = load_file(path)
         network.load_state_dict(weights)
-    except (SafetensorError, RuntimeError) as error:
+    except (SafetensorError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise CheckpointError(
             f"{path} doesn't fit {card.architecture} with {len(card.bands)} bands and "
             f"{len(card.classes)} classes: {reason}"
         ) from error
     _check_finite(path, weights)
-    return FoldedSegformer(network)
+    return ready_to_run(network)
 
 
 def _check_finite(path: Path, weights: Mapping[str, Tensor]) -> None:
@@ -199,10 +205,15 @@ def _check_finite(path: Path, weights: Mapping[str, Tensor]) -> None:
             raise CheckpointError(f"{path}: {name} has values that are not finite; train it again")
 
 
-def _golden_hash(module: nn.Module, n_bands: int) -> str:
-    """Return the hash of the classes of a fixed chip."""
+def golden_hash(network: nn.Module, n_bands: int) -> str:
+    """Return the hash of what a network says of a fixed chip: one class a square of 8 pixels.
+
+    Sums over squares are seldom nearly equal, so that machines that round in another order agree.
+    """
     random = np.random.default_rng(20_250_101)
     chip = random.standard_normal((1, n_bands, GOLDEN_SIZE, GOLDEN_SIZE)).astype(np.float32)
     with torch.inference_mode():
-        classes = module(torch.from_numpy(chip)).argmax(dim=1).to(torch.uint8).numpy()
+        logits = network(torch.from_numpy(chip), torch.ones((1, *chip.shape[2:]), dtype=torch.bool))
+        squares = functional.avg_pool2d(logits.float(), GOLDEN_SQUARE)
+        classes = squares.argmax(dim=1).to(torch.uint8).numpy()
     return hashlib.sha256(classes.tobytes()).hexdigest()
