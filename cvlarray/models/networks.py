@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cvlarray.models import segformer, siamese
+from cvlarray.models import sar, segformer, siamese
 from cvlarray.models.change import CHANGE_ROLES
-from cvlarray.models.checkpoint import Architecture
+from cvlarray.models.card import Architecture
+from cvlarray.models.sar import SarUnet
 from cvlarray.models.segformer import FoldedSegformer, SegformerSize, build_segformer
 from cvlarray.models.siamese import SiameseUnet
 
@@ -32,7 +33,8 @@ def reach_of(architecture: Architecture) -> Reach:
     """Return stride and halo."""
     if architecture.startswith("segformer-"):
         return Reach(segformer.STRIDE, segformer.STRIDE)
-    return Reach(siamese.STRIDE, siamese.HALO)
+    part = sar if architecture.startswith("sar-") else siamese
+    return Reach(part.STRIDE, part.HALO)
 
 
 def build_network(architecture: Architecture, *, n_bands: int, n_classes: int) -> nn.Module:
@@ -57,7 +59,8 @@ def build_network(architecture: Architecture, *, n_bands: int, n_classes: int) -
         return _Segformer(SegformerSize(size), n_bands, n_classes)
     if n_classes != 2:
         raise ValueError(f"{architecture} tells two classes apart, got {n_classes}")
-    return _SeasonalChange(n_bands, int(size.rpartition("-")[2]))
+    width = int(size.rpartition("-")[2])
+    return _Radar(n_bands, width) if kind == "sar" else _SeasonalChange(n_bands, width)
 
 
 def ready_to_run(network: nn.Module) -> nn.Module:
@@ -112,4 +115,16 @@ class _SeasonalChange(nn.Module):
             torch.cat([after, after - expected_after], dim=1),
             seen,
         )
+        return logits
+
+
+class _Radar(nn.Module):
+    """One date of radar."""
+
+    def __init__(self, n_bands: int, width: int) -> None:
+        super().__init__()
+        self.unet = SarUnet(n_bands, width)
+
+    def forward(self, chips: Tensor, is_valid: Tensor) -> Tensor:
+        logits: Tensor = self.unet(chips, is_valid[:, None].to(chips.dtype))
         return logits
