@@ -9,7 +9,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from cvlarray.config.problem import expected_and_got, line, unknown_key
-from cvlarray.config.run import RunConfig
 from cvlarray.config.yaml_layer import Key, Layer
 
 EXTENDS = "extends"
@@ -19,7 +18,11 @@ TAGS = ("kind", "type")
 
 
 def explain(
-    error: ValidationError, merged: Mapping[str, Any], origins: Mapping[Key, Layer], path: str
+    error: ValidationError,
+    merged: Mapping[str, Any],
+    origins: Mapping[Key, Layer],
+    path: str,
+    root: type[BaseModel],
 ) -> str:
     """Return one line on the first problem, and the number of the others.
 
@@ -33,17 +36,23 @@ def explain(
         The layer each key comes from.
     path
         The file that was read, for what no layer says.
+    root
+        The model that the whole file is of.
     """
     errors = error.errors(include_url=False)
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return _one_line(errors[0], merged, origins, path) + more
+    return _one_line(errors[0], merged, origins, path, root) + more
 
 
 def _one_line(
-    error: ErrorDetails, merged: Mapping[str, Any], origins: Mapping[Key, Layer], path: str
+    error: ErrorDetails,
+    merged: Mapping[str, Any],
+    origins: Mapping[Key, Layer],
+    path: str,
+    root: type[BaseModel],
 ) -> str:
     key = (*_written_key(error["loc"], merged), *_inner_key(error))
-    fields = _fields(key[:-1], merged)
+    fields = _fields(key[:-1], merged, root)
     if error["type"] == "extra_forbidden":
         text = unknown_key(str(key[-1]), list(fields))
     else:
@@ -77,9 +86,9 @@ def _written_key(loc: Key, merged: Any) -> Key:
     return tuple(key)
 
 
-def _fields(key: Key, merged: Mapping[str, Any]) -> dict[str, str | None]:
+def _fields(key: Key, merged: Mapping[str, Any], root: type[BaseModel]) -> dict[str, str | None]:
     """Return the known keys of the section at ``key`` with their descriptions."""
-    model: type[BaseModel] = RunConfig
+    model = root
     models: list[type[BaseModel]] = []
     value: Any = merged
     for part in key:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pydantic_core
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cvlarray.config.explain import EXTENDS, explain
 from cvlarray.config.paths import expanded, fill_workspace, make_paths_absolute
@@ -15,6 +15,8 @@ from cvlarray.config.problem import arrived
 from cvlarray.config.run import RunConfig
 from cvlarray.config.yaml_layer import Key, Layer, read_layer
 from cvlarray.errors import ConfigError
+
+Loaded = TypeVar("Loaded", bound=BaseModel)
 
 REPLACED_WHOLE = frozenset({"region", "cluster"})
 """Sections of alternatives: half of the one and half of the other would mean nothing."""
@@ -42,6 +44,13 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
         One line that names the file, the line, the key, what was expected and what arrived; if
         there are several problems, the first and the number of the others.
     """
+    return load_as(RunConfig, path, overrides)
+
+
+def load_as(
+    model: type[Loaded], path: str | Path, overrides: Mapping[str, Any] | None = None
+) -> Loaded:
+    """Read a YAML file of any model; see `load_config`."""
     layers = list(_with_bases(Path(path)))
     if overrides:
         values = pydantic_core.from_json(pydantic_core.to_json(dict(overrides)))
@@ -53,9 +62,9 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
         _merge(merged, layer.values, (), layer, origins)
     fill_workspace(merged)
     try:
-        return RunConfig.model_validate_json(pydantic_core.to_json(merged), strict=True)
+        return model.model_validate_json(pydantic_core.to_json(merged), strict=True)
     except ValidationError as error:
-        raise ConfigError(explain(error, merged, origins, str(path))) from error
+        raise ConfigError(explain(error, merged, origins, str(path), model)) from error
 
 
 def _with_bases(path: Path, seen: Sequence[Path] = ()) -> Iterator[Layer]:

@@ -22,6 +22,8 @@ PATH_KEYS: tuple[tuple[str, ...], ...] = (
     ("cluster", "manifest"),
     ("cluster", "log_directory"),
     ("reanalysis", "reference"),
+    ("feedback", "labels"),
+    ("feedback", "images"),
 )
 """Keys whose text, or list of texts, is a path (or a URL, which stays as it is); * is every item of
 a list."""

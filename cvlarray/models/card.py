@@ -131,9 +131,7 @@ class _Asset(_Part):
     href: str
     media_type: str = Field(default="application/octet-stream", alias="type")
     roles: tuple[str, ...] = ("mlm:model", "mlm:weights")
-    artifact_type: Literal["safetensors"] = Field(
-        default="safetensors", alias="mlm:artifact_type"
-    )
+    artifact_type: Literal["safetensors"] = Field(default="safetensors", alias="mlm:artifact_type")
     checksum: str = Field(alias="file:checksum", pattern=rf"^{_MULTIHASH}[0-9a-f]{{64}}$")
     size: int = Field(alias="file:size", ge=1)
 
@@ -238,8 +236,7 @@ def card_of(facts: Mapping[str, Any], found: Mapping[str, Any]) -> Card:
     entry = {
         "name": "chips",
         "bands": [
-            {"name": name, "unit": unit}
-            for name, unit in zip(bands, facts["units"], strict=True)
+            {"name": name, "unit": unit} for name, unit in zip(bands, facts["units"], strict=True)
         ],
         "input": {
             "shape": (-1, len(bands), -1, -1),

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cvlarray.models import sar, segformer, siamese
-from cvlarray.models.change import CHANGE_ROLES
 from cvlarray.models.card import Architecture
+from cvlarray.models.change import CHANGE_ROLES
 from cvlarray.models.sar import SarUnet
 from cvlarray.models.segformer import FoldedSegformer, SegformerSize, build_segformer
 from cvlarray.models.siamese import SiameseUnet
 
-__all__ = ["Reach", "build_network", "ready_to_run", "reach_of"]
+__all__ = ["Reach", "build_network", "reach_of", "ready_to_run"]
 
 
 class Reach(NamedTuple):

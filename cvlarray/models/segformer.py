@@ -27,8 +27,8 @@ class SegformerSize(StrEnum):
 
     SMALL = "small"
     """0.8 million weights that a CPU can train. Its first stage sees pixels in blocks of 2 instead of
-    4: at 10 m a pit or pond is a few pixels wide, and of perfect logits at 40 m a third of its IoU
-    would be lost at the edges."""
+    4: a pit or pond is a few pixels of 10 m wide, and the best map of 40 m that there can be loses
+    a third of its IoU at the edges."""
     B0 = "b0"
     B1 = "b1"
     B2 = "b2"

@@ -25,7 +25,14 @@ from cvlarray.models.runtime import Forward, Runtime
 from cvlarray.models.torch_runtime import TorchRuntime
 from cvlarray.store.atomic import make_folder, write_atomic
 
-__all__ = ["CheckpointModel", "load_model", "golden_hash", "normalised", "save_checkpoint", "softmax"]
+__all__ = [
+    "CheckpointModel",
+    "golden_hash",
+    "load_model",
+    "normalised",
+    "save_checkpoint",
+    "softmax",
+]
 
 GOLDEN_SIZE, GOLDEN_SQUARE = 64, 8
 """Edge of the chip by which a machine shows that it computes what the trainer's did, and of the

@@ -60,7 +60,9 @@ def _cropped(sample: Sample, side: int, focus: float, rng: np.random.Generator) 
         if present.size:
             places = np.argwhere(seen == rng.choice(present))
             centre = places[rng.integers(len(places))] - rng.integers(0, side, size=2)
-            row, col = (int(np.clip(c, 0, s - side)) for c, s in zip(centre, seen.shape, strict=True))
+            row, col = (
+                int(np.clip(c, 0, s - side)) for c, s in zip(centre, seen.shape, strict=True)
+            )
     window = slice(row, row + side), slice(col, col + side)
     return image[:, *window], is_valid[window], labels[:, *window]
 
@@ -92,14 +94,12 @@ def _lit(
 
 
 def _date(name: str) -> str:
+    """Return which date a band is of; ``expected`` for what isn't seen."""
     role = next((role for role in CHANGE_ROLES if name.endswith(f"_{role}")), "")
-    role = "expected" if f"_expected_{role}" in name else role
-    return role
+    return "expected" if f"_expected_{role}" in name else role
 
 
-def _clouds(
-    shape: tuple[int, ...], how: Augmentation, rng: np.random.Generator
-) -> BoolArray:
+def _clouds(shape: tuple[int, ...], how: Augmentation, rng: np.random.Generator) -> BoolArray:
     """Return where clouds are cut out."""
     y, x = np.ogrid[: shape[0], : shape[1]]
     clouds = np.zeros(shape, np.bool_)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -68,7 +68,7 @@ class LabelSource(Protocol):
     """Yields chips of one kind."""
 
     @property
-    def kind(self) -> ChipKind:
+    def chip_kind(self) -> ChipKind:
         """What its chips have in common."""
 
     @property
@@ -94,8 +94,11 @@ class ChipSet:
         return len(self.table)
 
     def images(self, chips: Sequence[int] | NDArray[np.int64]) -> tuple[FloatArray, BoolArray]:
-        """Return images (chip, band, y, x) in the bands' units, 0 where missing, and (chip, y, x)
-        where every band was seen."""
+        """Return images and where they are valid.
+
+        Images are (chip, band, y, x) in the bands' units, 0 where missing; valid (chip, y, x) is
+        where every band was seen.
+        """
         stored = np.stack([self._array("image")[int(chip)] for chip in chips])
         if stored.dtype == np.int16:
             is_valid = (stored != NODATA_DN).all(axis=1)
@@ -130,7 +133,7 @@ def write_chips(folder: Path, source: LabelSource) -> ChipSet:
     ValueError
         If the source has no chip, or one isn't of its kind.
     """
-    kind = source.kind
+    kind = source.chip_kind
     rows: list[dict[str, Any]] = []
     digest = hashlib.sha256(json.dumps(_meaning(kind), sort_keys=True).encode())
     make_folder(folder.parent)
@@ -147,9 +150,8 @@ def write_chips(folder: Path, source: LabelSource) -> ChipSet:
             for chip in batch:
                 digest.update(np.ascontiguousarray(chip.image).tobytes())
                 digest.update(np.ascontiguousarray(chip.label).tobytes())
-                rows.append({"chip": len(rows), **chip.facts, "geometry": chip.footprint})
+                rows.append(_row(len(rows), chip, kind))
         table = gpd.GeoDataFrame(rows, geometry="geometry", crs=source.crs)
-        table["label_source"] = kind.source
         table.to_parquet(partial / TABLE)
         group.attrs["sha256"] = digest.hexdigest()
     return read_chips(folder)
@@ -221,6 +223,11 @@ def _append(group: zarr.Group, batch: Sequence[Chip], kind: ChipKind) -> None:
             )
     images.append(np.stack([chip.image for chip in batch]), axis=0)
     labels.append(np.stack([chip.label for chip in batch], axis=1), axis=1)
+
+
+def _row(number: int, chip: Chip, kind: ChipKind) -> dict[str, Any]:
+    facts = {"label_source": kind.source, **chip.facts}
+    return {"chip": number, **facts, "geometry": chip.footprint}
 
 
 def _meaning(kind: ChipKind) -> dict[str, Any]:

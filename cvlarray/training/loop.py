@@ -97,15 +97,15 @@ def train(
     """
     with _reproducibly(recipe):
         work = _Work.begin(chips, splits, architecture, recipe, folder)
-        end = recipe.steps if stop_after is None else min(stop_after, recipe.steps)
-        is_over = work.run(end, listener)
+        whole = recipe.n_steps
+        is_over = work.run(whole if stop_after is None else min(stop_after, whole), listener)
         work.save()
         work.network.load_state_dict(work.best or work.network.state_dict())
         return Trained(
             work.network.eval(),
             work.normalisation,
             work.position,
-            is_over or work.position.step >= recipe.steps,
+            is_over or work.position.step >= whole,
         )
 
 
@@ -175,7 +175,9 @@ class _Work:
         optimizer = torch.optim.AdamW(
             network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
-        training = input_hash(architecture, recipe.model_dump(), chips.sha256, list(splits))
+        # Where it ends changes no step before: a training may go on further than it was meant to.
+        how = recipe.model_dump(mode="json", exclude={"stop_after"})
+        training = input_hash(architecture, how, chips.sha256, list(splits))
         position, best = Position(training), {}
         if (folder / STATE).exists():
             position, best = load_state(folder / STATE, training, network, optimizer)
@@ -202,9 +204,9 @@ class _Work:
             loss = self.step()
             done = self.position.step
             if listener is not None:
-                listener.step_done(done, recipe.steps, loss)
+                listener.step_done(done, recipe.n_steps, loss)
             score: float | None = None
-            if done % recipe.validate_every == 0 or done == recipe.steps:
+            if done % recipe.validate_every == 0 or done == recipe.n_steps:
                 score = self.validate()
                 if listener is not None:
                     listener.validated(done, score, is_best=self.position.best_step == done)
@@ -252,13 +254,11 @@ class _Work:
     def save(self) -> None:
         """Write state and log."""
         self.log.flush()
-        save_state(
-            self.folder / STATE, self.position, self.network, self.optimizer, self.best
-        )
+        save_state(self.folder / STATE, self.position, self.network, self.optimizer, self.best)
 
 
 def _loss(logits: Tensor, batch: Batch, weights: Tensor) -> Tensor:
-    """Return the cross entropy, in the mean over annotators: where they differ, both are half right."""
+    """Return the mean cross entropy of all annotators: where two differ, both are half right."""
     labels = torch.from_numpy(batch.labels.astype(np.int64))
     parts = []
     for annotator in range(labels.shape[1]):

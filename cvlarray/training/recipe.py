@@ -36,7 +36,10 @@ class Recipe(Settings):
     """Steps, their size and their order."""
 
     seed: int = Field(ge=0, description="One seed makes one result.")
-    steps: int = Field(ge=1, description="Steps at most.")
+    steps: int = Field(ge=1, description="Steps of the whole schedule.")
+    stop_after: int | None = Field(
+        default=None, ge=1, description="Steps after which it ends, before the schedule does."
+    )
     batch_size: int = Field(default=8, ge=1, description="Chips a step.")
     crop_px: int = Field(default=128, ge=32, le=256, multiple_of=32, description="Side of a crop.")
     learning_rate: float = Field(default=1e-3, gt=0, description="Highest, after the warm-up.")
@@ -61,3 +64,8 @@ class Recipe(Settings):
         default=1, ge=1, description="Threads of torch: another number may add in another order."
     )
     augmentation: Augmentation = Augmentation()
+
+    @property
+    def n_steps(self) -> int:
+        """Steps that are done unless it stops for want of progress."""
+        return self.steps if self.stop_after is None else min(self.stop_after, self.steps)

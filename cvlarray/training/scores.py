@@ -33,7 +33,7 @@ def confusion_of(
 
 
 def class_scores(confusion: CountArray) -> dict[str, NDArray[np.float64]]:
-    """Return ``iou``, ``precision``, ``recall`` and ``f1`` (class,), NaN where a class is absent."""
+    """Return ``iou``, ``precision``, ``recall``, ``f1`` (class,); NaN where a class is absent."""
     right = np.diag(confusion).astype(np.float64)
     predicted, real = confusion.sum(axis=0), confusion.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -27,7 +28,7 @@ from cvlarray.simulate import (
 from cvlarray.training.chips import Chip, ChipKind
 from cvlarray.training.landscapes import CRS, Regions
 from cvlarray.training.settings import Settings
-from cvlarray.training.simulated import CHIP_PX, footprint, squares
+from cvlarray.training.simulated_land_cover import CHIP_PX, footprint, squares
 
 __all__ = ["SimulatedChange", "change_labels"]
 
@@ -42,6 +43,7 @@ _DISTURBED = (
 class SimulatedChange(Settings):
     """Pairs of Sentinel-2 passes some days apart, with the seasons fitted to the years before."""
 
+    kind: Literal["simulated-change"] = "simulated-change"
     regions: Regions
     bands: tuple[str, ...] = Field(
         min_length=1, description="Bands of Sentinel-2 that are features too, such as nir."
@@ -55,7 +57,7 @@ class SimulatedChange(Settings):
     least_clear: float = Field(default=0.3, ge=0, le=1, description="Share seen on both dates.")
 
     @property
-    def kind(self) -> ChipKind:
+    def chip_kind(self) -> ChipKind:
         """Reflectance and expectation of two dates; what people did to the land in between."""
         bands = tuple(map(Band, change_bands(self.bands)))
         return ChipKind(bands, CHANGE_CLASSES, ("simulator",), "simulated", size_px=CHIP_PX)
@@ -107,15 +109,13 @@ class SimulatedChange(Settings):
             yield Chip(image[:, y, x], label[np.newaxis, y, x], footprint(landscape, y, x), facts)
 
     def _seen(self, landscape: Landscape, passes: list[Pass] | tuple[Pass, ...]) -> xr.DataArray:
-        """Return the bands (feature, time, y, x) where the scene classification calls them clear."""
+        """Return the bands (feature, time, y, x) where the scene classification calls it clear."""
         cube = sentinel2_cube(landscape, passes, bands=(*self.bands, "scl"))
         whole = cube.compute(scheduler="synchronous")
         return feature_cube(whole, is_clear(whole["scl"]), self.bands)
 
 
-def change_labels(
-    landscape: Landscape, before: dt.date, after: dt.date
-) -> NDArray[np.uint8]:
+def change_labels(landscape: Landscape, before: dt.date, after: dt.date) -> NDArray[np.uint8]:
     """Return where people changed the land between two days: place in `CHANGE_CLASSES`.
 
     Storms, fires and regrowth are unchanged: nobody is to be alerted of them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -18,7 +19,7 @@ from cvlarray.simulate import Calendar, LandCover, Landscape, changes_between, s
 from cvlarray.training.chips import NO_LABEL, Chip, ChipKind
 from cvlarray.training.landscapes import CRS, Regions
 from cvlarray.training.settings import Settings
-from cvlarray.training.simulated import CHIP_PX, footprint, squares
+from cvlarray.training.simulated_land_cover import CHIP_PX, footprint, squares
 
 __all__ = ["SimulatedRadar"]
 
@@ -26,13 +27,14 @@ __all__ = ["SimulatedRadar"]
 class SimulatedRadar(Settings):
     """Dates of Sentinel-1 as they depart from the dates before the watch began."""
 
+    kind: Literal["simulated-radar"] = "simulated-radar"
     regions: Regions
     watch_from: dt.date = Field(description="First day that isn't history.")
     history_days: int = Field(default=365, ge=90, description="Length of the history.")
     dates_a_landscape: int = Field(default=4, ge=1, description="Dates that are looked at.")
 
     @property
-    def kind(self) -> ChipKind:
+    def chip_kind(self) -> ChipKind:
         """Departures in dB, and what has changed since the watch began."""
         bands = tuple(Band(name, "dB") for name in CHANNELS)
         return ChipKind(bands, SAR_CLASSES, ("simulator",), "simulated", size_px=CHIP_PX)

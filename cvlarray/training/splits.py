@@ -67,11 +67,14 @@ def split_by_place(
     hierarchical, or phylogenetic structure, Ecography 40, doi:10.1111/ecog.02881.
     """
     if block_m <= 0 or guard_m < 0 or min(validation_share, test_share) < 0:
-        raise ValueError(f"block_m must be above 0, guard_m and shares at least 0, got {block_m}, "
-                         f"{guard_m}, {validation_share} and {test_share}")
+        raise ValueError(
+            f"block_m must be above 0, guard_m and shares at least 0, got {block_m}, "
+            f"{guard_m}, {validation_share} and {test_share}"
+        )
     if validation_share + test_share >= 1:
-        raise ValueError(f"shares must leave something to train on, got {validation_share} and "
-                         f"{test_share}")
+        raise ValueError(
+            f"shares must leave something to train on, got {validation_share} and {test_share}"
+        )
     if table.crs is None or not table.crs.is_projected:
         raise ValueError(f"chips need a metric CRS to be split by place, got {table.crs}")
     shapes = np.asarray(table.geometry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import shapely
@@ -27,6 +27,7 @@ CHIP_PX = 256
 class SimulatedLandCover(Settings):
     """Land cover seen by Sentinel-2 through whatever its scene classification calls clear."""
 
+    kind: Literal["simulated-land-cover"] = "simulated-land-cover"
     regions: Regions
     bands: tuple[str, ...] = Field(min_length=1, description="Bands of Sentinel-2.")
     classes: tuple[str, ...] = Field(
@@ -36,7 +37,7 @@ class SimulatedLandCover(Settings):
     least_clear: float = Field(default=0.3, ge=0, le=1, description="Share of a chip seen clear.")
 
     @property
-    def kind(self) -> ChipKind:
+    def chip_kind(self) -> ChipKind:
         """Reflectance, and the simulator's word for what is there."""
         bands = tuple(map(Band, self.bands))
         return ChipKind(bands, self.classes, ("simulator",), "simulated", size_px=CHIP_PX)
