@@ -14,7 +14,7 @@ from cvlarray.simulate import Landscape, LandUse
 __all__ = ["FIRST_SEED", "Group", "HeldOut", "Region"]
 
 FIRST_SEED = 9_000
-"""Seeds from it on are for evaluation only."""
+"""Seeds from it to 99,999 are for evaluation only; trainings take those from 100,000 on."""
 _TUNING_SEED = 8_000
 
 
@@ -24,7 +24,7 @@ class Group(StrEnum):
     SEEDS = "new seeds"
     """Other places, used as in training."""
     RANGES = "new ranges"
-    """Used in a way that training never saw: more mines and roads along wider rivers."""
+    """Used in a way that training never saw: more mines and roads, and more rivers than any."""
     TUNING = "tuning"
     """What is chosen or calibrated is chosen on these; nothing is reported on them."""
 

@@ -26,9 +26,9 @@ class SegformerSize(StrEnum):
     """The published sizes, from 3.7 to 82 million weights, and one that a CPU can train."""
 
     SMALL = "small"
-    """0.8 million weights that a CPU can train. Its first stage sees pixels in blocks of 2 instead of
-    4: a pit or pond is a few pixels of 10 m wide, and the best map of 40 m that there can be loses
-    a third of its IoU at the edges."""
+    """0.8 million weights that a CPU can train. Its first stage sees pixels in blocks of 2 instead
+    of 4: a pit or pond is a few pixels of 10 m wide, and the best map of 40 m that there can be
+    loses a third of its IoU at the edges."""
     B0 = "b0"
     B1 = "b1"
     B2 = "b2"

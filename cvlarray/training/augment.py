@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,8 @@ from cvlarray.training.chips import NO_LABEL
 from cvlarray.training.recipe import Augmentation
 
 __all__ = ["augmented"]
+
+Kind = TypeVar("Kind", bound=np.generic)
 
 Sample = tuple[FloatArray, BoolArray, NDArray[np.uint8]]
 """Image (band, y, x), where it is valid (y, x), labels (annotator, y, x)."""
@@ -41,9 +45,9 @@ def augmented(
     image, is_valid, labels = _cropped(sample, crop_px, how.focus, rng)
     if how.dihedral:
         turns, is_mirrored = int(rng.integers(4)), bool(rng.integers(2))
-        image, is_valid, labels = (
-            _turned(one, turns, is_mirrored=is_mirrored) for one in (image, is_valid, labels)
-        )
+        image = _turned(image, turns, is_mirrored=is_mirrored)
+        is_valid = _turned(is_valid, turns, is_mirrored=is_mirrored)
+        labels = _turned(labels, turns, is_mirrored=is_mirrored)
     is_valid = is_valid & ~_clouds(is_valid.shape, how, rng)
     image = np.where(is_valid, _lit(image, bands, how, rng), np.float32(0))
     return image, is_valid, np.ascontiguousarray(labels)
@@ -67,7 +71,7 @@ def _cropped(sample: Sample, side: int, focus: float, rng: np.random.Generator) 
     return image[:, *window], is_valid[window], labels[:, *window]
 
 
-def _turned(values: NDArray[np.generic], turns: int, *, is_mirrored: bool) -> NDArray[np.generic]:
+def _turned(values: NDArray[Kind], turns: int, *, is_mirrored: bool) -> NDArray[Kind]:
     turned = np.rot90(values, turns, axes=(-2, -1))
     return turned[..., ::-1] if is_mirrored else turned
 

@@ -72,7 +72,8 @@ def batch_of(step: int, chips: ChipSet, members: NDArray[np.int64], recipe: Reci
 def normalisation_of(chips: ChipSet, members: NDArray[np.int64]) -> Normalisation:
     """Return mean and spread of each band; the same for a band whatever its role in a pair."""
     some = members[:: max(1, len(members) // _CHIPS_OF_STATISTICS)]
-    n, total, squares = 0, 0.0, 0.0
+    n = 0
+    total, squares = np.zeros(len(chips.kind.bands)), np.zeros(len(chips.kind.bands))
     for chip in some:
         image, is_valid = chips.images([chip])
         seen = image[0][:, is_valid[0]].astype(np.float64)

@@ -87,7 +87,7 @@ class FeedbackChips:
         name = verdict["class"]
         return classes.index(name) if verdict["is_change"] and name in classes else None
 
-    def _window(self, shape: shapely.Geometry) -> tuple[slice, slice] | None:
+    def _window(self, shape: shapely.Polygon) -> tuple[slice, slice] | None:
         """Return the chip around a polygon's centre, pushed into the images; None if outside."""
         side = self.chip_kind.size_px
         geobox = self._geobox

@@ -178,7 +178,8 @@ class _Work:
         # Where it ends changes no step before: a training may go on further than it was meant to.
         how = recipe.model_dump(mode="json", exclude={"stop_after"})
         training = input_hash(architecture, how, chips.sha256, list(splits))
-        position, best = Position(training), {}
+        position = Position(training)
+        best: dict[str, Tensor] = {}
         if (folder / STATE).exists():
             position, best = load_state(folder / STATE, training, network, optimizer)
         chosen = np.random.default_rng([recipe.seed, 3]).permutation(validation)

@@ -58,7 +58,7 @@ def undisturbed(chips, tmp_path_factory):
     return weights(train(chips, SPLITS, SMALL, recipe(), folder)), (folder / "log.csv").read_text()
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -68,7 +68,7 @@ class KilledAt:
 
     def step_done(self, step, n_steps, loss):
         if step == self.step:
-            raise Killed
+            raise KilledError
 
     def validated(self, step, score, *, is_best):
         pass
@@ -76,7 +76,7 @@ class KilledAt:
 
 def test_stopped_and_killed_it_gives_the_same_bits(chips, undisturbed, tmp_path):
     assert not train(chips, SPLITS, SMALL, recipe(), tmp_path, stop_after=1).is_finished
-    with pytest.raises(Killed):  # after step 5 was done, and before it was saved
+    with pytest.raises(KilledError):  # after step 5 was done, and before it was saved
         train(chips, SPLITS, SMALL, recipe(), tmp_path, listener=KilledAt(5))
     done = train(chips, SPLITS, SMALL, recipe(), tmp_path)
     assert done.is_finished
