@@ -173,6 +173,11 @@ class Card(_Part):
         return tuple(one.name for one in self.properties.outputs[0].classes)
 
     @property
+    def output(self) -> str:
+        """Variable that says the class."""
+        return self.properties.outputs[0].name
+
+    @property
     def normalisation(self) -> Normalisation:
         """Of each band."""
         scaling = self.properties.inputs[0].value_scaling
@@ -198,8 +203,7 @@ class Card(_Part):
     @property
     def spec(self) -> ModelSpec:
         """What the model needs and gives."""
-        entry, output = self.properties.inputs[0], self.properties.outputs[0]
-        bands = tuple(Band(band.name, band.unit) for band in entry.bands)
+        bands = tuple(Band(band.name, band.unit) for band in self.properties.inputs[0].bands)
         properties = self.properties
         return ModelSpec(
             self.name,
@@ -207,7 +211,7 @@ class Card(_Part):
             self.classes,
             properties.stride,
             properties.halo,
-            output.name,
+            self.output,
             self.weights_sha256,
         )
 

@@ -103,4 +103,5 @@ def squares(shape: tuple[int, ...], side: int) -> Iterator[tuple[slice, slice]]:
 def footprint(landscape: Landscape, y: slice, x: slice) -> shapely.Polygon:
     """Return the outline of a window of a landscape."""
     part: Any = landscape.geobox[y, x]
-    return shapely.box(*part.boundingbox.bbox)
+    outline: shapely.Polygon = shapely.box(*part.boundingbox.bbox)
+    return outline

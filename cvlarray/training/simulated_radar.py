@@ -16,6 +16,7 @@ from cvlarray.models.sar_rule import SAR_CLASSES
 from cvlarray.names import NO_DATE
 from cvlarray.radar.departure import CHANNELS, radar_departure
 from cvlarray.simulate import Calendar, LandCover, Landscape, changes_between, sentinel1_cube
+from cvlarray.simulate.acquisitions import OrbitState
 from cvlarray.training.chips import NO_LABEL, Chip, ChipKind
 from cvlarray.training.landscapes import CRS, Regions
 from cvlarray.training.settings import Settings
@@ -54,7 +55,7 @@ class SimulatedRadar(Settings):
     def _departures(self, landscape: Landscape) -> xr.Dataset:
         """Return some dates of the watch, in order."""
         rng = np.random.default_rng([landscape.seed, 17])
-        orbit = "ascending" if rng.integers(2) else "descending"
+        orbit: OrbitState = "ascending" if rng.integers(2) else "descending"
         history = Calendar(
             self.watch_from - dt.timedelta(days=self.history_days),
             self.watch_from - dt.timedelta(days=1),
@@ -82,7 +83,7 @@ class SimulatedRadar(Settings):
         first = self.watch_from - dt.timedelta(days=1)
         changes = changes_between(landscape, landscape.pixels, first, day)
         is_changed = changes.first_changed != NO_DATE
-        label = is_changed.astype(np.uint8)
+        label: NDArray[np.uint8] = is_changed.astype(np.uint8)
         was_forest = np.isin(
             changes.from_class, (LandCover.INTACT_FOREST, LandCover.SECONDARY_GROWTH)
         )
