@@ -126,7 +126,7 @@ def test_the_card_is_an_item_of_the_mlm_extension(original):
     (entry,), (output,) = mlm.input, mlm.output
     assert [band["name"] for band in entry.to_dict()["bands"]] == list(BANDS)
     assert entry.input.shape == [-1, 5, -1, -1]
-    scaling = [one.to_dict() for one in entry.value_scaling]
+    scaling = entry.to_dict()["value_scaling"]
     assert scaling == [{"type": "z-score", "mean": 0.1, "stddev": 0.05}] * 5
     classes = [one["name"] for one in output.to_dict()["classification:classes"]]
     assert classes == list(CLASSES)
