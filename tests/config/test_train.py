@@ -66,9 +66,9 @@ def test_evaluations_take_other_seeds():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("steps: 4", "stepz: 4", "recipe.stepz: unknown key, expected one of seed, steps"),
+        ("steps: 4", "steps: 4, patiense: 2", "patience?"),
         ("steps: 4", "steps: 0", "recipe.steps: expected 1 or more, got 0"),
-        ("kind: simulated-radar", "kind: photographs", "chips.kind"),
+        ("kind: simulated-radar", "kind: photographs", "chips: expected 'kind' to be one of"),
         (
             "sar-unet-8",
             "segformer-small",
