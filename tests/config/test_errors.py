@@ -37,8 +37,9 @@ def mistakes() -> dict[tuple[str, str], str]:
             "name: x",
             "name: x\nclustr: local",
         ): "2: clustr: unknown key, expected one of extends, name, workspace, region, grid, "
-        "search, periods, cube, store, masking, normalize, baseline, monitor, vectorize, events, "
-        "alerts, layers, enrichment, routing, delivery, report, cluster, got clustr; "
+        "search, periods, cube, store, masking, normalize, baseline, monitor, models, vectorize, "
+        "events, alerts, layers, enrichment, routing, delivery, report, reanalysis, cluster, got "
+        "clustr; "
         "did you mean cluster?",
         (
             "name: x",
