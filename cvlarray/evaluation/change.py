@@ -137,7 +137,12 @@ def count_change(pairs: Pairs, model: Model, threshold: float = 0.5) -> ChangeCo
 
 
 def best_threshold(histogram: NDArray[np.int64]) -> float:
-    """Return the probability from which on F1 is highest, by counts (2, `N_BINS`)."""
+    """Return the probability from which on F1 is highest, by counts (2, `N_BINS`).
+
+    It is 0.5 where nothing has changed, as in a few small regions: they say nothing of it.
+    """
+    if not histogram[1].any():
+        return 0.5
     right, wrong = (np.cumsum(one[::-1])[::-1].astype(np.float64) for one in histogram[::-1])
     f1 = 2 * right / np.maximum(right[0] + right + wrong, 1)
     return int(np.argmax(f1)) / N_BINS

@@ -66,3 +66,9 @@ def test_the_best_threshold_is_that_of_scikit_learn():
     precision, recall, cuts = metrics.precision_recall_curve(truth, stated)
     f1 = 2 * precision * recall / (precision + recall)
     assert best_threshold(histogram) == pytest.approx(cuts[np.argmax(f1)], abs=0.01)
+
+
+def test_where_nothing_changed_the_threshold_stays_at_even_odds():
+    histogram = np.zeros((2, N_BINS), np.int64)
+    histogram[0, :10] = 1000
+    assert best_threshold(histogram) == 0.5
