@@ -219,21 +219,27 @@ def gateway_client(cluster: GatewayCluster) -> Iterator[distributed.Client]:
     ClusterError
         If the gateway doesn't answer or refuses, or no worker has started in time.
     """
-    gateway_module = _extra("dask_gateway")
-    try:
-        with (
-            gateway_module.Gateway(cluster.address, proxy_address=cluster.proxy_address) as gateway,
-            gateway.new_cluster(shutdown_on_close=True, **cluster.options) as started,
-            started.get_client() as client,
-        ):
+    gateways = _extra("dask_gateway")
+    with gateways.Gateway(cluster.address, proxy_address=cluster.proxy_address) as gateway:
+        with _new_cluster(gateway, cluster) as started, started.get_client() as client:
             started.scale(cluster.n_workers)
             _wait_for_worker(client, cluster.start_timeout_s, "see the gateway server's log")
             yield client
-    except (gateway_module.GatewayClusterError, gateway_module.GatewayServerError) as error:
+
+
+def _new_cluster(gateway: Any, cluster: GatewayCluster) -> Any:
+    gateways, aiohttp = _extra("dask_gateway"), _extra("aiohttp")
+    refusals = (
+        gateways.GatewayClusterError,
+        gateways.GatewayServerError,
+        aiohttp.ClientResponseError,  # a wrong password
+        ValueError,  # options that the server doesn't offer
+    )
+    try:
+        return gateway.new_cluster(shutdown_on_close=True, **cluster.options)
+    except refusals as error:
         raise ClusterError(f"the gateway at {cluster.address} refuses: {error}") from error
-    except OSError as error:
-        if isinstance(error, ClusterError):
-            raise
+    except (OSError, aiohttp.ClientError) as error:
         raise ClusterError(f"no gateway answers at {cluster.address}: {error}") from error
 
 

@@ -11,7 +11,13 @@ from pathlib import Path
 from cvlarray.pipeline import Stage
 from cvlarray.store import Ledger, Workspace
 from tests.cluster.hosts import Network, network
-from tests.cluster.workspaces import TIMEOUT_S, different_files, start, write_config
+from tests.cluster.workspaces import (
+    TIMEOUT_S,
+    different_files,
+    n_different_bytes,
+    start,
+    write_config,
+)
 
 N_BEFORE_FAULT = 12
 """Units done before anything fails."""
@@ -38,6 +44,8 @@ class Outcome:
     """The last line of each start."""
     different: list[str] = field(default_factory=list)
     """Files that differ from an undisturbed run's."""
+    n_different_bytes: int = 0
+    """Of those files."""
     n_lost: int = 0
     """Units done again that the fault took: under way on its machine, or not yet recorded."""
     n_repeated: int = 0
@@ -114,6 +122,7 @@ def run_with(fault: str, folder: Path, source: Path, undisturbed: Path) -> Outco
                 outcome.messages.append(last_line(output))
             outcome.wall_s = time.perf_counter() - began
         outcome.different = different_files(undisturbed, workspace)
+        outcome.n_different_bytes = n_different_bytes(undisturbed, workspace)
         outcome.n_lost, outcome.n_repeated = _repeated(net, at_fault, recorded, outcome.n_starts)
         return outcome
 

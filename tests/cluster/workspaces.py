@@ -71,3 +71,14 @@ def different_files(one: Path, other: Path) -> list[str]:
     ours, theirs = contents(one), contents(other)
     assert len(ours) > 50
     return sorted(name for name in ours | theirs if ours.get(name) != theirs.get(name))
+
+
+def n_different_bytes(one: Path, other: Path) -> int:
+    """Return how many bytes differ between two workspaces; those that one lacks count."""
+    ours, theirs = contents(one), contents(other)
+    total = 0
+    for name in ours | theirs:
+        a, b = ours.get(name, b""), theirs.get(name, b"")
+        same = sum(x == y for x, y in zip(a, b, strict=False))
+        total += max(len(a), len(b)) - same
+    return total
