@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ from cvlarray.errors import ClusterError, MissingExtraError
 
 WORKER_MODULE = "cvlarray.cluster.keep_worker"
 """What a job runs: a worker that comes back after a lost link."""
+INSTALL = "install the extra: pip install 'cvlarray[cluster]'"
 GIVE_UP_AFTER_S = 600
 """How long a job's worker looks for its scheduler: the command may be gone for good."""
 
@@ -77,13 +79,9 @@ def cuda_client(cluster: CudaCluster) -> Iterator[distributed.Client]:
     MissingExtraError
         Without dask-cuda, which comes in an environment of its own.
     """
-    try:
-        from dask_cuda.worker_spec import worker_spec  # noqa: PLC0415 (another environment)
-    except ImportError as error:
-        raise MissingExtraError(
-            "cluster: cuda needs dask-cuda; see cluster/README.md for its environment"
-        ) from error
-    with mixed_cluster(worker_spec(), cluster) as started, distributed.Client(started) as client:
+    cuda = _extra("dask_cuda.worker_spec", "see cluster/README.md for its environment")
+    gpu_workers = cuda.worker_spec()
+    with mixed_cluster(gpu_workers, cluster) as started, distributed.Client(started) as client:
         yield client
 
 
@@ -220,11 +218,14 @@ def gateway_client(cluster: GatewayCluster) -> Iterator[distributed.Client]:
         If the gateway doesn't answer or refuses, or no worker has started in time.
     """
     gateways = _extra("dask_gateway")
-    with gateways.Gateway(cluster.address, proxy_address=cluster.proxy_address) as gateway:
-        with _new_cluster(gateway, cluster) as started, started.get_client() as client:
-            started.scale(cluster.n_workers)
-            _wait_for_worker(client, cluster.start_timeout_s, "see the gateway server's log")
-            yield client
+    with (
+        gateways.Gateway(cluster.address, proxy_address=cluster.proxy_address) as gateway,
+        _new_cluster(gateway, cluster) as started,
+        started.get_client() as client,
+    ):
+        started.scale(cluster.n_workers)
+        _wait_for_worker(client, cluster.start_timeout_s, "see the gateway server's log")
+        yield client
 
 
 def _new_cluster(gateway: Any, cluster: GatewayCluster) -> Any:
@@ -269,14 +270,9 @@ def _wait_for_worker(client: distributed.Client, timeout_s: float, advice: str) 
         raise ClusterError(f"no worker has come within {timeout_s:g} s; {advice}") from error
 
 
-def _extra(module: str) -> Any:
-    import importlib  # noqa: PLC0415 (only these need it)
-
+def _extra(module: str, advice: str = INSTALL) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
         package = module.partition(".")[0].replace("_", "-")
-        raise MissingExtraError(
-            f"this kind of cluster needs {package}; install the extra: pip install "
-            "'cvlarray[cluster]'"
-        ) from error
+        raise MissingExtraError(f"this kind of cluster needs {package}; {advice}") from error

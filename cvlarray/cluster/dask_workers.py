@@ -197,7 +197,10 @@ class DaskExecutor:
             )
 
     def _wait(self, futures: Sequence[DaskFuture]) -> list[DaskFuture]:
-        """Wait a while; return the units that have ended."""
+        """Wait a while; return the units that have ended, now or by an earlier call."""
+        known = [unit for unit in futures if unit.has_ended]
+        if known:
+            return known
         # What was cancelled has ended, and says so when asked for its result.
         with suppress(TimeoutError, distributed.CancelledError):
             distributed.wait(

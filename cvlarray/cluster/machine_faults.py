@@ -15,6 +15,7 @@ FAULTS = {
     errno.EIO,
     errno.EROFS,
     errno.ESTALE,  # a network file system that went away
+    errno.ENOENT,  # the same, for what was to be written there
     errno.EMFILE,
     errno.ENFILE,
     errno.ENOMEM,

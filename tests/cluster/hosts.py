@@ -208,7 +208,7 @@ def _remove(made: Network) -> None:
         host.stop()
     for helper in made.helpers:
         helper.kill()
-        helper.wait()
+        helper.communicate()
     for host in (made.scheduler, *made.workers):
         with suppress(subprocess.CalledProcessError):
             ip("netns", "del", host.namespace)

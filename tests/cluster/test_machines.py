@@ -97,3 +97,18 @@ def test_times_are_summed_by_region_stage_and_year(
     assert client.run_on_scheduler(names) >= {
         ("somewhere",), ("somewhere", "ingest"), ("somewhere", "ingest", "2020")
     }  # fmt: skip
+
+
+def test_units_that_ended_beside_a_failure_are_recorded(
+    client: distributed.Client, ledger: Ledger
+) -> None:
+    units = [unit(f"u{n}", partial(where)) for n in range(5)]
+    units[2:2] = [unit("bad", partial(refused_on, ("gpu-0", "cpu-0", "cpu-1"), errno.EINVAL))]
+    workers = DaskExecutor(client)
+    futures = {workers.submit(one, one.task): one for one in units}
+    distributed.wait([future.future for future in futures])  # all have ended at once
+    ended = workers.wait_any(list(futures))
+    assert set(ended) == set(futures)
+    again = workers.wait_any(ended)  # as a run asks that drains after a failure
+    results = [future.result() for future in again if futures[future].key != "bad"]
+    assert [type(result) for result in results] == [UnitOutcome] * 5

@@ -61,7 +61,13 @@ def n_done(workspace: Path) -> int:
 
 def contents(workspace: Path) -> dict[str, bytes]:
     """Return the bytes of every file that makes the result."""
-    stored = [path for name in STORES for path in (workspace / name).rglob("*") if path.is_file()]
+    # What a killed worker was writing lies beside the shards, and nobody reads it.
+    stored = [
+        path
+        for name in STORES
+        for path in (workspace / name).rglob("*")
+        if path.is_file() and not path.name.endswith(".partial")
+    ]
     named = [workspace / name for name in FILES]
     return {str(path.relative_to(workspace)): path.read_bytes() for path in (*stored, *named)}
 
