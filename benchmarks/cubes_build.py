@@ -45,6 +45,13 @@ def odc_stac_cpu() -> Measurement:
     return Measurement(ratio, "×", peer_s, ratio, note)
 
 
+@measures("stackstac_cpu")
+def stackstac_cpu() -> Measurement:
+    """With chunks of 512 pixels and a mosaic of each date, as its documentation has it."""
+    ratio, peer_s, note = against("build_aligned", "build_stackstac", pairs=1)
+    return Measurement(ratio, "×", peer_s, ratio, note)
+
+
 @measures("time_contiguous_shards")
 def time_contiguous_shards() -> Measurement:
     """24 dates a shard against one."""

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import dask
+import numpy as np
 import rasterio
 import xarray as xr
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 from zarr.codecs import BloscCodec
 
-from benchmarks.cubes_scenes import BANDS, FOLDER, granules, grid, scenes
+from benchmarks.cubes_scenes import BANDS, EPSG, FOLDER, granules, grid, scenes
 from benchmarks.worker import Work
 from cvlarray.cube import block_dataset, cube_variables, group_by_day, read_bands, times
 from cvlarray.grid import tiles
@@ -69,7 +70,11 @@ CORNER_X = grid(1, 1).affine.c
 
 
 def units(
-    path: Path, geobox: GeoBox, items: Sequence[dict[str, Any]], time_shard: int = N_DATES
+    path: Path,
+    geobox: GeoBox,
+    items: Sequence[dict[str, Any]],
+    time_shard: int = N_DATES,
+    tile_px: int = TILE_PX,
 ) -> Iterator[Callable[[], None]]:
     """Make the store; yield what reads and writes each tile."""
     shutil.rmtree(path, ignore_errors=True)
@@ -84,7 +89,7 @@ def units(
         chunk_px=CHUNK_PX,
         time_shard=time_shard,
     )
-    for tile in tiles(geobox, TILE_PX):
+    for tile in tiles(geobox, tile_px):
         yield partial(_build_tile, path, tile, days, variables)
 
 
@@ -128,6 +133,31 @@ def odc_stac(geobox: GeoBox, items: Sequence[dict[str, Any]]) -> None:
     _store(cube, FOLDER / "odc.zarr")
 
 
+def stackstac_mosaic(geobox: GeoBox, items: Sequence[dict[str, Any]]) -> None:
+    """Build with stackstac in its own way: chunks of 512 pixels, and a mosaic of each date."""
+    import stackstac
+
+    known = [{**item, "properties": {**item["properties"], "proj:epsg": EPSG}} for item in items]
+    box = geobox.boundingbox
+    stack = stackstac.stack(
+        known,
+        assets=list(BANDS),
+        epsg=EPSG,
+        resolution=10,
+        bounds=(box.left, box.bottom, box.right, box.top),
+        snap_bounds=False,
+        dtype=np.dtype("uint16"),
+        fill_value=np.uint16(0),
+        rescale=False,
+        chunksize=SHARD_PX,
+        xy_coords="center",
+    )
+    mosaic = stack.groupby("time").map(stackstac.mosaic, nodata=0)
+    bands = [mosaic.sel(band=name, drop=True).rename(name) for name in BANDS]
+    kept = [band.drop_vars(set(band.coords) - {"time", "y", "x"}) for band in bands]
+    _store(xr.merge(kept), FOLDER / "stackstac.zarr")
+
+
 def _store(cube: xr.Dataset, path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
     plain = cube.drop_attrs().drop_encoding()
@@ -164,6 +194,11 @@ def build_misaligned() -> Work:
 def build_date_by_date() -> Work:
     """Build the aligned cube in shards of one date."""
     return _side(build, aligned(), time_shard=1)
+
+
+def build_stackstac() -> Work:
+    """Build the aligned cube with stackstac."""
+    return _side(stackstac_mosaic, aligned())
 
 
 def build_odc_stac() -> Work:

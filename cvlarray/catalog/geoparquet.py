@@ -21,6 +21,7 @@ from cvlarray.errors import SearchError
 from cvlarray.sensors import timestamp
 
 _HIERARCHY = ("root", "parent", "child", "item", "items", "collection")
+_PLAIN = (str, float, int)
 _COLUMNS = ("id", "collection", "geometry", "bbox", "datetime", "assets")
 
 
@@ -200,10 +201,16 @@ def _without_nulls(row: RawItem) -> RawItem:
 
 
 def _strip(value: Any) -> Any:
-    """Drop None from mappings, at any depth."""
-    if isinstance(value, dict):
+    """Drop None from mappings, at any depth; plain values first, as most are."""
+    kind = type(value)
+    if kind is str or kind is float or kind is int:
+        return value
+    if kind is dict:
         return {key: _strip(part) for key, part in value.items() if part is not None}
-    return [_strip(part) for part in value] if isinstance(value, list | tuple) else value
+    if kind is list:
+        # Coordinates and the like; what holds neither mappings nor lists stays the list it is.
+        return value if not value or type(value[0]) in _PLAIN else [_strip(one) for one in value]
+    return [_strip(one) for one in value] if kind is tuple else value
 
 
 def _sync(path: Path) -> None:

@@ -148,13 +148,18 @@ def read_bands(
     shape = (len(days), *geobox.shape)
     status = np.full(shape, NOT_COVERED, READ_STATUS.dtype)
     buffers: dict[str, NDArray[Any]] = {}
-    for band in _bands(variables):
-        if band.dtype not in buffers:  # fresh memory costs as much as decoding a tenth of it
+    bands = _bands(variables)
+    for number, band in enumerate(bands):
+        # Fresh memory costs as much as decoding a tenth of it, but what has served its turn goes.
+        ahead = {later.dtype for later in bands[number:]}
+        buffers = {dtype: buffer for dtype, buffer in buffers.items() if dtype in ahead}
+        if band.dtype not in buffers:
             buffers[band.dtype] = np.empty(shape, band.dtype)
         arrays = {band.name: buffers[band.dtype]}
         if _fill(days, geobox, [band], arrays, status, loader):
             break
         yield Block(arrays)
+        arrays = {}
     else:
         yield Block({READ_STATUS.name: status})
         return

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,17 @@ def read_footprint(geometry: Mapping[str, Any]) -> BaseGeometry:
         If it is no polygon, is empty, or its coordinates are not degrees.
     """
     try:
-        footprint = shapely.force_2d(shape(dict(geometry)))
+        text = json.dumps(dict(geometry))
+    except (TypeError, ValueError) as error:
+        raise ValueError("has a geometry that is not GeoJSON") from error
+    return _footprint(text)
+
+
+@lru_cache(maxsize=4096)
+def _footprint(text: str) -> BaseGeometry:
+    """Return the footprint of a geometry's JSON: those of one tile's scenes are often the same."""
+    try:
+        footprint = shapely.force_2d(shape(json.loads(text)))
     except (AttributeError, KeyError, IndexError, TypeError, ValueError, ShapelyError) as error:
         raise ValueError("has a geometry that is not GeoJSON") from error
     if footprint.is_empty or not isinstance(footprint, Polygon | MultiPolygon):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pystac
@@ -64,10 +64,11 @@ def read_item(item: pystac.Item | Mapping[str, Any]) -> Scene:
         footprint = read_footprint(raw["geometry"])
     except ValueError as error:
         raise refuse(raw, str(error)) from error
-    profile = _profile_of(raw)
+    present = _present(raw)
+    profile = _profile_of(raw, present)
     identity = profile.identify(raw)
     calibration = profile.calibrate(raw, identity)
-    found = [band for band in profile.bands if _has_file(raw, band)]
+    found = [band for band in profile.bands if band.key in present]
     azimuth, elevation = _sun(raw)
     return Scene(
         id=raw["id"],
@@ -102,7 +103,7 @@ def _raw(item: pystac.Item | Mapping[str, Any]) -> RawItem:
     return item
 
 
-def _profile_of(item: RawItem) -> Profile:
+def _profile_of(item: RawItem, present: Collection[str]) -> Profile:
     """Return the profile of the Item's collection whose asset keys it has.
 
     Earth Search, Planetary Computer and CDSE call their collection alike and their assets
@@ -119,11 +120,11 @@ def _profile_of(item: RawItem) -> Profile:
         raise refuse(item, f"has no sensor profile; known collections: {', '.join(known)}")
     best = profiles[0]
     if len(profiles) > 1:
-        best = max(profiles, key=lambda profile: len(_measured(item, profile)))
-    if not _measured(item, best):
+        best = max(profiles, key=lambda profile: len(_measured(present, profile)))
+    if not _measured(present, best):
         wanted = " or ".join(", ".join(band.key for band in _needed(p)) for p in profiles)
-        present = ", ".join(sorted(item["assets"])) or "none"
-        raise refuse(item, f"has none of the assets it needs: expected {wanted}; got {present}")
+        got = ", ".join(sorted(item["assets"])) or "none"
+        raise refuse(item, f"has none of the assets it needs: expected {wanted}; got {got}")
     return best
 
 
@@ -132,14 +133,21 @@ def _needed(profile: Profile) -> list[Band]:
     return [band for band in profile.bands if band.quantity is not Quantity.CLASSES]
 
 
-def _measured(item: RawItem, profile: Profile) -> list[Band]:
-    """Return the measured bands that the Item has."""
-    return [band for band in _needed(profile) if _has_file(item, band)]
+def _measured(present: Collection[str], profile: Profile) -> list[Band]:
+    """Return the measured bands that an Item has."""
+    return [band for band in _needed(profile) if band.key in present]
 
 
-def _has_file(item: RawItem, band: Band) -> bool:
-    """Whether the Item has the band's asset, with an href."""
-    return bool(_asset_fields(item, band).get("href"))
+def _present(item: RawItem) -> frozenset[str]:
+    """Return the keys of the assets with an href, and Planet's names for what others hold."""
+    assets = item["assets"]
+    files = {
+        key: asset
+        for key, asset in assets.items()
+        if isinstance(asset, Mapping) and asset.get("href")
+    }
+    named = {asset.get("pl:asset_type") for asset in files.values()}
+    return frozenset([*files, *(name for name in named if name and name not in assets)])
 
 
 def _asset_fields(item: RawItem, band: Band) -> Mapping[str, Any]:
