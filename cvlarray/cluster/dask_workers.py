@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import distributed
+from dask.base import annotate, get_annotations
 from distributed.scheduler import KilledWorker
 
 from cvlarray.cluster.executor import Future, Task
@@ -98,6 +99,8 @@ class DaskExecutor:
     """Of the region, for the spans."""
     left_out: set[str] = field(default_factory=set)
     """Addresses of workers whose machine failed."""
+    spans: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
+    """Dask's annotations, by what they sum."""
     prepared: set[str] = field(default_factory=set)
     """Names of what workers do when they join."""
 
@@ -187,7 +190,7 @@ class DaskExecutor:
         # A scheduler that outlives this run must not answer with another run's result.
         key = f"{task.key}-{uuid.uuid4().hex[:8]}"
         resources = {GPU: 1} if task.needs_gpu else None
-        with distributed.span(self.name, *task.spans):
+        with annotate(span=self._span((self.name, *task.spans))):
             return self.client.submit(
                 Watched(work),
                 key=key,
@@ -195,6 +198,14 @@ class DaskExecutor:
                 workers=sorted(allowed) if allowed else None,
                 resources=resources,
             )
+
+    def _span(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Return the annotation of a span, one for all its units: the scheduler keeps each."""
+        if names not in self.spans:
+            outer = {"span": self._span(names[:-1])} if names[1:] else {}
+            with annotate(**outer), distributed.span(names[-1]):
+                self.spans[names] = get_annotations()["span"]
+        return self.spans[names]
 
     def _wait(self, futures: Sequence[DaskFuture]) -> list[DaskFuture]:
         """Wait a while; return the units that have ended, now or by an earlier call."""
