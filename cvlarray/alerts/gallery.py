@@ -89,7 +89,9 @@ def render_gallery(
         pairs = [choose_pair(*row) for row in zip(rows, [dates] * len(rows), shares, strict=True)]
         layers = _read_layers(part, bands, pairs, cell)
         for i, (alert, pair, window) in enumerate(zip(rows, pairs, cell.windows, strict=True)):
-            shown = [None if date is None else layers.pop((i, date)) for date in pair]
+            # One date may be both, where a large alert was seen changed in one part only.
+            taken = {date: layers.pop((i, date)) for date in set(pair) if date is not None}
+            shown = [None if date is None else taken[date] for date in pair]
             shown_dates = [None if date is None else dates[date].item() for date in pair]
             yield alert["event_id"], draw_pair(shown, shown_dates, window, rendering)
 
