@@ -165,7 +165,7 @@ def checkpoint_size() -> Measurement:
 
 @measures("plan_memory_error")
 def plan_memory_error() -> Measurement:
-    """Largest of a lease by the rule, and by B0 with torch and with OpenVINO."""
+    """Largest of a lease by the rule, and by the small SegFormer with torch and with OpenVINO."""
     import sys
 
     from benchmarks.models_memory import KINDS, predicted_bytes

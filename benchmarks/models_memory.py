@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.models_scenes import BANDS, CHUNK_PX, CLASSES, SHARD_PX, grid, new_maps, write_cube
+from benchmarks.models_scenes import BANDS, CHUNK_PX, SHARD_PX, grid, new_maps, write_cube
 from cvlarray.cluster import InlineExecutor
 from cvlarray.config import RunConfig, load_config
 from cvlarray.grid import outline
@@ -23,15 +23,16 @@ from cvlarray.store import open_raw
 SIZE_PX = 2048
 KINDS = ("rule", "torch", "openvino")
 ROOT = Path(__file__).parent.parent / ".bench" / "models"
+WEIGHTS = Path(__file__).parent.parent / "cvlarray" / "models" / "weights" / "land-cover-small"
 
 
 @cache
 def settings(kind: str) -> RunConfig:
-    """Return a run over one lease; its cube and its checkpoint are made at first."""
+    """Return a run over one lease; its cube is made at first."""
     folder = ROOT / kind
     folder.mkdir(parents=True, exist_ok=True)
     west, south, east, north = outline(grid(SIZE_PX).pad(-1)).bounds
-    checkpoint = None if kind == "rule" else str(checkpoint_folder())
+    checkpoint = None if kind == "rule" else str(WEIGHTS)
     config = {
         "name": "lease",
         "workspace": str(folder / "workspace"),
@@ -54,34 +55,6 @@ def settings(kind: str) -> RunConfig:
     if not (ROOT / "cube.zarr").exists():
         write_cube(ROOT / "cube.zarr", SIZE_PX)
     return load_config(path)
-
-
-def checkpoint_folder() -> Path:
-    """Return a B0 of random weights as a checkpoint."""
-    folder = ROOT / "b0"
-    if not (folder / "card.json").exists():
-        write_checkpoint(folder)
-    return folder
-
-
-def write_checkpoint(folder: Path) -> None:
-    """Write it."""
-    from benchmarks.models_scenes import untrained
-    from cvlarray.models.segformer import SegformerSize
-    from cvlarray.models.torch_model import save_segformer
-
-    facts = {
-        "name": "untrained",
-        "architecture": "segformer-b0",
-        "bands": BANDS,
-        "units": ("1",) * len(BANDS),
-        "classes": CLASSES,
-        "normalisation": {"mean": [0.2] * len(BANDS), "std": [0.1] * len(BANDS)},
-        "training_data": "none",
-        "licence": "Apache-2.0",
-        "command": "python -m benchmarks.models_memory",
-    }
-    save_segformer(untrained(SegformerSize.B0), folder, facts)
 
 
 def predicted_bytes(kind: str) -> float:
