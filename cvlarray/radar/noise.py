@@ -14,7 +14,6 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import RegularGridInterpolator
 
 from cvlarray.errors import ReadError
 
@@ -62,6 +61,8 @@ def on_grid(
     at_pixels: NDArray[np.int64],
 ) -> NDArray[np.float32]:
     """Return a table interpolated bilinearly, and continued beyond its edges."""
+    from scipy.interpolate import RegularGridInterpolator  # noqa: PLC0415 (half a second)
+
     table = RegularGridInterpolator((lines, pixels), values, bounds_error=False, fill_value=None)
     grid = np.meshgrid(at_lines, at_pixels, indexing="ij")
     found: NDArray[np.float32] = table(np.stack(grid, axis=-1)).astype(np.float32)
