@@ -1,4 +1,4 @@
-"""How Dask's processes are set up: each value with the measurement that chose it.
+"""How Dask's processes are set up, and why.
 
 `cluster/README.md` says the same to those who start workers by themselves; `environment` is what
 the units, manifests and scripts in `cluster/` set.

@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from cvlarray.cli import app
+from cvlarray.cli.app import app
 from cvlarray.evaluation.evaluate import sorted_by_kind
 from cvlarray.models import Band, LandCoverClass, ModelSpec, RadarRule, SpectralRule
 
@@ -24,6 +24,7 @@ def test_models_are_told_apart_by_what_they_take():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_command_measures_the_rules_on_simulated_and_real_scenes(tmp_path, external_data):
     options = ["--regions", "4", "--size-px", "192", "--real", str(external_data)]
     result = CliRunner().invoke(app, ["evaluate", str(tmp_path / "page"), *options])
@@ -31,7 +32,7 @@ def test_the_command_measures_the_rules_on_simulated_and_real_scenes(tmp_path, e
     found = json.loads((tmp_path / "page" / "evaluation.json").read_text())
     forest = found["land_cover"][0]["table"]["value"][LandCoverClass.INTACT_FOREST]
     assert forest[0] > 0.5
-    assert found["fused"][0]["ece_calibrated"]["value"] < found["fused"][0]["ece_stated"]["value"]
+    assert 0 <= found["fused"][0]["ece_calibrated"]["value"] < 0.1
     shares = found["fused"][0]["seen_by"]
     assert sum(shares.values()) == pytest.approx(1)
     assert {one["data"] for one in found["real"]} == {
