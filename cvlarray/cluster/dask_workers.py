@@ -13,6 +13,7 @@ from typing import Any
 
 import distributed
 from dask.base import annotate, get_annotations
+from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
 
 from cvlarray.cluster.executor import Future, Task
@@ -70,7 +71,7 @@ class DaskFuture:
         """
         try:
             self.value = self.future.result()
-        except distributed.CancelledError as error:
+        except (distributed.CancelledError, CommClosedError) as error:
             self.error = ClusterError(
                 "the Dask scheduler was lost; start it and run again: what is done stays done"
             )
