@@ -15,9 +15,10 @@ from cvlarray.names import BASELINE_VARIABLES
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.normalize import prepared
 from cvlarray.pipeline.prior import read_prior
+from cvlarray.pipeline.run_store import create_run_store
 from cvlarray.pipeline.season import fit_season, read_features
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
-from cvlarray.store import Ledger, Workspace, create_store, input_hash, write_region
+from cvlarray.store import Ledger, Workspace, input_hash, write_region
 
 
 def create_baseline(context: RunContext) -> None:
@@ -32,14 +33,10 @@ def create_baseline(context: RunContext) -> None:
     period = config.periods.history
     first, last = (float(np.datetime64(day, "D").astype(int)) for day in (period.start, period.end))
     axis = TimeAxis.over(first, last)
-    create_store(
+    create_run_store(
         context.workspace.baseline,
-        geobox=context.geobox,
-        times=None,
-        variables=BASELINE_VARIABLES,
-        shard_px=config.store.shard_px,
-        chunk_px=config.store.chunk_px,
-        time_shard=config.store.time_shard,
+        context,
+        BASELINE_VARIABLES,
         coords={
             "feature": config.baseline.features,
             "coefficient": coefficient_names(config.baseline.harmonic_order),

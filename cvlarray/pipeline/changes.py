@@ -28,10 +28,11 @@ from cvlarray.names import (
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.normalize import corrected
 from cvlarray.pipeline.quality import clear_mask
+from cvlarray.pipeline.run_store import create_run_store
 from cvlarray.pipeline.season import read_features
 from cvlarray.pipeline.state import read_log, read_state
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
-from cvlarray.store import Ledger, Workspace, create_store, input_hash, open_raw, write_region
+from cvlarray.store import Ledger, Workspace, input_hash, open_raw, write_region
 
 
 def years_of(config: RunConfig) -> list[int]:
@@ -48,15 +49,10 @@ def create_changes(context: RunContext) -> None:
     StoreError
         If the store there was made by another config; it names the difference.
     """
-    store = context.config.store
-    create_store(
+    create_run_store(
         context.workspace.changes,
-        geobox=context.geobox,
-        times=None,
-        variables=CHANGES_VARIABLES,
-        shard_px=store.shard_px,
-        chunk_px=store.chunk_px,
-        time_shard=store.time_shard,
+        context,
+        CHANGES_VARIABLES,
         coords={
             "year": [str(year) for year in years_of(context.config)],
             "episode": [str(number + 1) for number in range(N_EPISODES)],

@@ -35,13 +35,13 @@ from cvlarray.names import (
 from cvlarray.pipeline.context import DateBlock, RunContext
 from cvlarray.pipeline.quality import bands_to_read, quality_provider
 from cvlarray.pipeline.read_tile import TilePart, TileReader
+from cvlarray.pipeline.run_store import create_run_store
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.sensors import Asset, Scene
 from cvlarray.store import (
     Ledger,
     OpenRegion,
     StoreLocation,
-    create_store,
     input_hash,
     n_shared_dates,
     open_raw,
@@ -60,18 +60,15 @@ def create_cube(context: RunContext, ledger: Ledger) -> None:
     StoreError
         If the store there was made by another config; it names the difference.
     """
-    store, path = context.config.store, context.workspace.cube
+    path = context.workspace.cube
     n_kept = n_shared_dates(path, context.dates)
     if n_kept is not None:
         _forget_from(n_kept, context, ledger)
-    create_store(
+    create_run_store(
         path,
-        geobox=context.geobox,
+        context,
+        stored_variables(context),
         times=context.dates,
-        variables=stored_variables(context),
-        shard_px=store.shard_px,
-        chunk_px=store.chunk_px,
-        time_shard=store.time_shard,
         coords={TILE: [tile.name for tile in context.tiles]},
         n_kept_dates=n_kept,
     )

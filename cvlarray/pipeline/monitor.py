@@ -22,11 +22,12 @@ from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.ingest import DateInput
 from cvlarray.pipeline.normalize import prepared
 from cvlarray.pipeline.prior import read_prior, with_prior
+from cvlarray.pipeline.run_store import create_run_store
 from cvlarray.pipeline.season import fit_season, read_features
 from cvlarray.pipeline.sightings import write_sightings
 from cvlarray.pipeline.state import StateLog, read_log, read_state, write_log, write_state
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
-from cvlarray.store import Ledger, Workspace, create_store, input_hash, open_raw, write_region
+from cvlarray.store import Ledger, Workspace, input_hash, open_raw, write_region
 
 
 def create_detections(context: RunContext) -> None:
@@ -37,16 +38,7 @@ def create_detections(context: RunContext) -> None:
     StoreError
         If the store there was made by another config; it names the difference.
     """
-    store = context.config.store
-    create_store(
-        context.workspace.detections,
-        geobox=context.geobox,
-        times=None,
-        variables=DETECTION_VARIABLES,
-        shard_px=store.shard_px,
-        chunk_px=store.chunk_px,
-        time_shard=store.time_shard,
-    )
+    create_run_store(context.workspace.detections, context, DETECTION_VARIABLES)
 
 
 def monitor_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:

@@ -26,10 +26,10 @@ from cvlarray.kernels.season import coefficient_names, moment_names
 from cvlarray.names import STATE_VARIABLES
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.ingest import DateInput
+from cvlarray.pipeline.run_store import create_run_store
 from cvlarray.store import (
     StoreLocation,
     Workspace,
-    create_store,
     open_raw,
     write_atomic,
     write_region,
@@ -105,17 +105,7 @@ def _labels(config: RunConfig) -> dict[str, Sequence[str]]:
 
 
 def _create(place: StoreLocation, context: RunContext) -> None:
-    store = context.config.store
-    create_store(
-        place,
-        geobox=context.geobox,
-        times=None,
-        variables=STATE_VARIABLES,
-        shard_px=store.shard_px,
-        chunk_px=store.chunk_px,
-        time_shard=store.time_shard,
-        coords=_labels(context.config),
-    )
+    create_run_store(place, context, STATE_VARIABLES, coords=_labels(context.config))
 
 
 def _forget(folder: Path) -> None:
