@@ -37,10 +37,12 @@ def prior_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     samples = sample_squares(
         [tile for tile in context.tiles if inputs[tile.name]], config.store.chunk_px
     )
-    settings = config.baseline, config.masking, config.periods.history, config.store.chunk_px
+    settings = config.baseline, config.masking, config.periods.history
     wanted = [(square.name, square.y.start, square.x.start) for square in samples]
     identities = {square.name: inputs[square.name] for square in samples}
-    key = input_hash(cvlarray.__version__, *map(repr, settings), wanted, identities)
+    key = input_hash(
+        cvlarray.__version__, *(part.model_dump() for part in settings), wanted, identities
+    )
     n_dates = context.history.stop - context.history.start
     return [
         WorkUnit(
