@@ -131,17 +131,17 @@ class VerdictAnswer(BaseModel):
     state: State
 
 
-def _database(request: Request) -> ReviewDatabase:
+async def _database(request: Request) -> ReviewDatabase:
     database: ReviewDatabase = request.app.state.database
     return database
 
 
-def _evidence(request: Request) -> Evidence:
+async def _evidence(request: Request) -> Evidence:
     evidence: Evidence = request.app.state.settings.evidence
     return evidence
 
 
-def _kept(request: Request) -> KeptAnswers:
+async def _kept(request: Request) -> KeptAnswers:
     kept: KeptAnswers = request.app.state.kept
     return kept
 
@@ -166,7 +166,7 @@ router = APIRouter(prefix="/api", responses=REFUSALS)
 
 
 @router.get("/alerts", response_model=AlertList)
-def list_alerts(
+async def list_alerts(
     request: Request,
     visitor: Reader,
     database: Database,
@@ -186,11 +186,11 @@ def list_alerts(
         return AlertList(alerts=page.alerts, next_after=page.next_after, counts=counts)
 
     asked = "alerts", visitor.partner, visitor.event_id, state, after, limit
-    return kept.answer(request, asked, make)
+    return await kept.answer(request, asked, make)
 
 
 @router.get("/cells", response_model=Cells)
-def cells(
+async def cells(
     request: Request, visitor: Reader, database: Database, kept: Kept, state: State = "open"
 ) -> Response:
     """Count alerts by square, for the map."""
@@ -199,7 +199,7 @@ def cells(
         longitude, latitude, n = looking.map_cells(database, visitor, state=state)
         return Cells(longitude=longitude, latitude=latitude, n=n)
 
-    return kept.answer(request, ("cells", visitor.partner, visitor.event_id, state), make)
+    return await kept.answer(request, ("cells", visitor.partner, visitor.event_id, state), make)
 
 
 @router.get("/alerts/{event_id}")

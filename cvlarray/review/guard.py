@@ -6,12 +6,10 @@ import secrets
 from typing import Annotated
 
 from fastapi import Cookie, Depends, Header, HTTPException, Request, status
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from cvlarray.review.access import Visitor, csrf_token, read_session
 from cvlarray.review.listing import OPERATOR
+from cvlarray.review.rate import Rate
 from cvlarray.review.settings import ReviewSettings
 
 __all__ = ["SESSION_COOKIE", "Guard", "Reader", "Writer", "address", "guard_of"]
@@ -25,11 +23,10 @@ class Guard:
     def __init__(self, settings: ReviewSettings) -> None:
         self.settings = settings
         self._partners = {OPERATOR, *(partner.name for partner in settings.partners)}
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
         limits = settings.limits
-        self._reads = RateLimitItemPerMinute(limits.reads_per_minute)
-        self._verdicts = RateLimitItemPerMinute(limits.verdicts_per_minute)
-        self._links = RateLimitItemPerMinute(limits.links_per_minute)
+        self._reads = Rate(limits.reads_per_minute)
+        self._verdicts = Rate(limits.verdicts_per_minute)
+        self._links = Rate(limits.links_per_minute)
 
     def visitor(self, cookie: str | None) -> Visitor | None:
         """Return whom a cookie lets in; None if nobody, or a partner that is none any more."""
@@ -38,7 +35,7 @@ class Guard:
 
     def read(self, visitor: Visitor) -> None:
         """Count a request that changes nothing."""
-        self._count(self._reads, "read", visitor.session_id)
+        _count(self._reads, visitor.session_id)
 
     def write(self, visitor: Visitor, token: str | None) -> None:
         """Count a request that changes something, and make sure that it is our page's."""
@@ -46,20 +43,21 @@ class Guard:
             token.encode(), csrf_token(self.settings.key, visitor).encode()
         ):
             raise HTTPException(status.HTTP_403_FORBIDDEN, "csrf")
-        self._count(self._verdicts, "verdict", visitor.session_id)
+        _count(self._verdicts, visitor.session_id)
 
     def open_link(self, client: str) -> None:
         """Count an attempt to come in."""
-        self._count(self._links, "link", client)
-
-    def _count(self, limit: RateLimitItemPerMinute, kind: str, who: str) -> None:
-        if not self._limiter.hit(limit, kind, who):
-            raise HTTPException(
-                status.HTTP_429_TOO_MANY_REQUESTS, "too_many", headers={"Retry-After": "60"}
-            )
+        _count(self._links, client)
 
 
-def guard_of(request: Request) -> Guard:
+def _count(rate: Rate, who: str) -> None:
+    if not rate.allows(who):
+        raise HTTPException(
+            status.HTTP_429_TOO_MANY_REQUESTS, "too_many", headers={"Retry-After": "60"}
+        )
+
+
+async def guard_of(request: Request) -> Guard:
     """Return the guard of the page that was asked."""
     guard: Guard = request.app.state.guard
     return guard
@@ -70,7 +68,7 @@ def address(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-def _reader(
+async def _reader(
     guard: Annotated[Guard, Depends(guard_of)],
     session: Annotated[str | None, Cookie(alias=SESSION_COOKIE, include_in_schema=False)] = None,
 ) -> Visitor:
@@ -85,7 +83,7 @@ Reader = Annotated[Visitor, Depends(_reader)]
 """Whoever may look."""
 
 
-def _writer(
+async def _writer(
     guard: Annotated[Guard, Depends(guard_of)],
     visitor: Reader,
     token: Annotated[str | None, Header(alias="X-CSRF-Token")] = None,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
-import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
@@ -26,26 +26,38 @@ class _Answer:
 
 
 class KeptAnswers:
-    """JSON by what was asked, with the generation of the database that it is of; for threads."""
+    """JSON by what was asked, with the generation of the database that it is of.
+
+    Asked from the event loop: an answer that is kept costs no thread, and one that isn't is made
+    once in a thread, however many ask for it meanwhile.
+    """
 
     def __init__(self, database: ReviewDatabase) -> None:
         self._database = database
-        self._lock = threading.Lock()
         self._generation = -1
-        self._answers: dict[Hashable, _Answer] = {}
+        self._answers: dict[Hashable, asyncio.Task[_Answer]] = {}
 
-    def answer(self, request: Request, asked: Hashable, make: Callable[[], BaseModel]) -> Response:
+    async def answer(
+        self, request: Request, asked: Hashable, make: Callable[[], BaseModel]
+    ) -> Response:
         """Return the answer to what is asked, made anew if anything was written since."""
         generation = self._database.generation()
-        with self._lock:
-            if generation != self._generation or len(self._answers) >= MOST_ANSWERS:
-                self._answers, self._generation = {}, generation
-            answers = self._answers
-        found = answers.get(asked)
-        if found is None:
-            plain = make().model_dump_json().encode()
-            found = answers[asked] = _Answer(plain, gzip.compress(plain, COMPRESS_LEVEL))
+        if generation != self._generation or len(self._answers) >= MOST_ANSWERS:
+            self._answers, self._generation = {}, generation
+        answers = self._answers
+        if asked not in answers:
+            answers[asked] = asyncio.create_task(asyncio.to_thread(_answer, make))
+        try:
+            found = await asyncio.shield(answers[asked])  # whoever goes away stops it for nobody
+        except Exception:
+            answers.pop(asked, None)
+            raise
         if "gzip" not in request.headers.get("accept-encoding", ""):
             return Response(found.plain, media_type="application/json")
         headers = {"content-encoding": "gzip", "vary": "accept-encoding"}
         return Response(found.compressed, media_type="application/json", headers=headers)
+
+
+def _answer(make: Callable[[], BaseModel]) -> _Answer:
+    plain = make().model_dump_json().encode()
+    return _Answer(plain, gzip.compress(plain, COMPRESS_LEVEL))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response, status
+from fastapi import APIRouter, Depends, HTTPException, Path, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from cvlarray.review import sampling
@@ -18,7 +18,7 @@ from cvlarray.review.api import (
     Series,
     as_json,
 )
-from cvlarray.review.guard import Reader, Writer, guard_of
+from cvlarray.review.guard import Guard, Reader, Writer, guard_of
 from cvlarray.review.listing import OPERATOR
 from cvlarray.review.sampling import Sample
 
@@ -51,9 +51,9 @@ def _absent() -> HTTPException:
     return HTTPException(status.HTTP_404_NOT_FOUND, "no_sample")
 
 
-def _sample(request: Request, visitor: Reader) -> Sample:
+def _sample(guard: Annotated[Guard, Depends(guard_of)], visitor: Reader) -> Sample:
     """Return the sample, to whom it may be shown."""
-    path = guard_of(request).settings.sample
+    path = guard.settings.sample
     found = sampling.read_sample(path) if path and _may_label(visitor) else None
     if found is None:
         raise _absent()
