@@ -18,7 +18,6 @@ from cvlarray.alerts.enrich import GeoPandasBackend, PostgisBackend, Relation
 if TYPE_CHECKING:
     import psycopg
 
-N_COMPARED = 10_000
 AREA_STEP_M2 = 0.01
 LENGTH_STEP_M = 1e-4
 
@@ -97,7 +96,7 @@ def enrich_postgis(n_alerts: int = N_ALERTS, pairs: int = 1) -> Measurement:
 
 
 @measures("backend_difference")
-def backend_difference(n_alerts: int = N_COMPARED) -> Measurement:
+def backend_difference(n_alerts: int = N_ALERTS) -> Measurement:
     """Relations that only one backend finds, or whose area or distance differs measurably."""
     table, layers = alerts(n_alerts), snapshots()
     with database() as name:

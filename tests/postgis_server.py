@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,39 +47,61 @@ def free_port() -> int:
 def has_postgis() -> bool:
     """Return whether a server can be started here."""
     is_there = any(Path("/usr/share/postgresql").glob("*/extension/postgis.control"))
-    return bool(_program("initdb") and _program("pg_ctl") and is_there)
+    return bool(_program("initdb") and _program("postgres") and is_there)
 
 
 @contextmanager
 def running_server() -> Iterator[PostgisServer]:
-    """Start a server that is gone again when the block ends."""
-    initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
-    # PostgreSQL doesn't run as root, and its socket's path must be short.
-    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    """Start a server that is gone again when the block ends, or this process does."""
     folder = Path(tempfile.mkdtemp(prefix="pg"))
-    if prefix:
+    user = []
+    if os.geteuid() == 0:  # PostgreSQL doesn't run as root
         shutil.chown(folder, "postgres", "postgres")
-
-    def call(*command: str | None) -> None:
-        done = subprocess.run(
-            [*prefix, *map(str, command)], cwd="/", capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{command}: {done.stdout} {done.stderr}"
-
+        user = ["--reuid=postgres", "--regid=postgres", "--clear-groups"]
     data, port = folder / "data", free_port()
-    options = (
-        f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off "
-        "-c full_page_writes=off -c synchronous_commit=off -c max_connections=30"
-    )
+    # Asked to quit by the kernel when this process dies, whatever it dies of.
+    run = ["setpriv", *user, "--pdeathsig=QUIT"]
+    initdb = [str(_program("initdb")), "-D", str(data), "-U", "postgres", "-A", "trust"]
+    serve = [str(_program("postgres")), "-D", str(data), "-p", str(port), "-k", str(folder)]
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "fsync": "off",
+        "full_page_writes": "off",
+        "synchronous_commit": "off",
+        "max_connections": "30",
+    }
+    options = [f"--{name}={value}" for name, value in settings.items()]
     try:
-        call(initdb, "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        log = str(folder / "log")
-        call(pg_ctl, "-D", str(data), "-w", "-t", "60", "-l", log, "-o", options, "start")
-        yield PostgisServer(port)
+        done = subprocess.run(
+            [*run, *initdb, "-E", "UTF8", "--no-sync"],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{initdb}: {done.stdout} {done.stderr}"
+        with (
+            (folder / "log").open("w") as log,
+            subprocess.Popen([*run, *serve, *options], cwd="/", stderr=log) as server,
+        ):
+            try:
+                _wait_until_ready(server, data / "postmaster.pid", folder / "log")
+                yield PostgisServer(port)
+            finally:
+                server.send_signal(signal.SIGQUIT)
     finally:
-        if (data / "postmaster.pid").exists():
-            call(pg_ctl, "-D", str(data), "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], status: Path, log: Path) -> None:
+    for _ in range(1200):
+        lines = status.read_text().splitlines() if status.exists() else []
+        if lines and lines[-1].strip() == "ready":
+            return
+        if server.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise AssertionError(f"PostgreSQL didn't start: {log.read_text()[-2000:]}")
 
 
 @pytest.fixture(scope="session")
