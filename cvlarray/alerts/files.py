@@ -16,7 +16,7 @@ from cvlarray.store import replacing, write_atomic
 
 __all__ = ["geojson", "plain_value", "plain_values", "read_alerts", "write_alerts"]
 
-JSON_COLUMNS = ("jurisdiction", "reasoning", "parents", "children")
+JSON_COLUMNS = ("jurisdiction", "reasoning", "agreement", "parents", "children")
 """Lists and mappings; in GeoParquet they are JSON text, since no two alerts' have the same keys."""
 
 

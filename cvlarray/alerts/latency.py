@@ -32,7 +32,11 @@ class Latency:
     """The first partner had it."""
 
     def minutes(self, first: str, last: str) -> float:
-        """Return the time between two steps [min], NaN if one is unknown."""
+        """Return the time between two steps [min], NaN if one is unknown.
+
+        Negative where the later step is dated before the earlier one: the clocks that they were
+        read from differ, or one was set back.
+        """
         start, end = getattr(self, first), getattr(self, last)
         if start is None or end is None:
             return float("nan")
@@ -83,7 +87,8 @@ def latency_summary(latencies: Sequence[Latency]) -> pd.DataFrame:
 
     Returns
     -------
-    Indexed by span: ``n`` alerts of which it is known, ``median_min`` and ``p90_min`` (NaN if of
+    Indexed by span: ``n`` alerts of which it is known; ``n_backwards``, those of which it would be
+    negative by the clocks, which count nowhere else; ``median_min`` and ``p90_min`` (NaN if of
     none), and ``paper_min`` (NaN where the paper gives none).
     """
     recent = [
@@ -92,12 +97,13 @@ def latency_summary(latencies: Sequence[Latency]) -> pd.DataFrame:
     rows = {}
     for name, span in SPANS.items():
         minutes = np.array([each.minutes(*span) for each in recent], float)
-        known = minutes[np.isfinite(minutes)]
+        known = minutes[minutes >= 0]
         rows[name] = {
             "n": known.size,
+            "n_backwards": np.count_nonzero(minutes < 0),
             "median_min": float(np.median(known)) if known.size else np.nan,
             "p90_min": float(np.percentile(known, 90)) if known.size else np.nan,
             "paper_min": PAPER_MINUTES.get(name, np.nan),
         }
     table = pd.DataFrame.from_dict(rows, orient="index")
-    return table.rename_axis("span").astype({"n": "int64"})
+    return table.rename_axis("span").astype({"n": "int64", "n_backwards": "int64"})

@@ -67,9 +67,13 @@ def _latency(latency: DataFrame) -> Table:
     table.add_column("span", style="bold")
     for heading in ("alerts", "median", "90 % within", "paper"):
         table.add_column(heading, justify="right")
-    for name, n, *minutes in latency.itertuples():
+    for name, n, _, *minutes in latency.itertuples():
         texts = ("–" if math.isnan(value) else f"{value:,.0f}" for value in minutes)
         table.add_row(str(name), f"{n:,}", *texts)
+    backwards = latency["n_backwards"][latency["n_backwards"] > 0]
+    if len(backwards):
+        told = ", ".join(f"{name}: {n:,}" for name, n in backwards.items())
+        table.caption = f"left out, as they end before they begin (clocks differ): {told}"
     return table
 
 

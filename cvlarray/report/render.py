@@ -227,11 +227,16 @@ def _run_part(inputs: ReportInputs) -> dict[str, Any]:
 def _spans(latencies: Sequence[Latency]) -> list[dict[str, Any]]:
     """Return the rows of the table of latencies; none if nothing of it is known."""
     table = latency_summary(latencies)
-    if not table["n"].any():
+    if not table[["n", "n_backwards"]].any(axis=None):
         return []
     return [
-        {"name": name, "n": n, "times": [None if np.isnan(m) else 60 * m for m in minutes]}
-        for name, n, *minutes in table.itertuples()
+        {
+            "name": name,
+            "n": n,
+            "n_backwards": n_backwards,
+            "times": [None if np.isnan(m) else 60 * m for m in minutes],
+        }
+        for name, n, n_backwards, *minutes in table.itertuples()
     ]
 
 

@@ -43,6 +43,16 @@ def test_history_is_no_latency():
     assert latency_summary([])["n"].sum() == 0
 
 
+def test_a_span_that_ends_before_it_begins_is_counted_apart():
+    behind = after(180, 170, 188, 196, 198, 203)  # our clock is behind the catalogue's
+    set_back = after(180, 200, 218, 226, 228, -100)  # set back before the delivery
+    table = latency_summary([behind, set_back, after(180, 220, 238, 246, 248, 253)])
+    assert table.loc["waiting", ["n", "n_backwards", "median_min"]].tolist() == [2, 1, 30]
+    assert table.loc["processing", ["n", "n_backwards", "median_min"]].tolist() == [2, 1, 33]
+    assert table.loc["publication", ["n", "n_backwards"]].tolist() == [3, 0]
+    assert not (table[["median_min", "p90_min"]] < 0).any(axis=None)
+
+
 def test_texts_are_iso_8601():
     texts = after(180, None, None, None, None, None).texts()
     assert texts["published"] == "2025-04-10T17:50:00+00:00"

@@ -333,6 +333,12 @@ def test_latencies_stand_beside_the_papers(make_inputs):
     assert "waiting 2 1 h 0 min 1 h 0 min –" in page.said
 
 
+def test_clocks_that_differ_are_named(make_inputs):
+    latencies = [after(180, 170, 188, 196, 198, 203), after(180, 240, 250, 260, 262, 300)]
+    page = Page(render_report(make_inputs(latencies=latencies)))
+    assert "Clocks differ: of 1 alerts, “waiting” ends before it begins" in page.said
+
+
 def test_history_has_no_latency(make_inputs):
     year = 365 * 24 * 60
     page = Page(render_report(make_inputs(latencies=[after(180, *[year] * 5)])))

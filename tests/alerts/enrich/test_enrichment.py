@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import shapely
 
+from cvlarray.alerts import read_alerts, write_alerts
 from cvlarray.alerts.enrich import (
     ENRICHED_DTYPES,
     Role,
@@ -39,7 +40,11 @@ def test_trail_is_json_and_survives_files(enriched, tmp_path):
             json.loads(json.dumps(result[column].tolist(), allow_nan=False))
             == result[column].tolist()
         )
-    result.to_parquet(tmp_path / "alerts.parquet")
+    assert any(result["agreement"])
+    write_alerts(result, tmp_path / "alerts.geojson", tmp_path / "alerts.parquet")
+    read = read_alerts(tmp_path / "alerts.parquet")
+    for column in ("jurisdiction", "agreement"):
+        assert read[column].tolist() == result[column].tolist()
     hashes = {snapshot.layer.name: snapshot.sha256 for snapshot in snapshots}
     for trail in result["jurisdiction"]:
         assert all(entry["sha256"] == hashes[entry["layer"]] for entry in trail)
