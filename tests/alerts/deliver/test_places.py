@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import email
 import email.policy
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import geopandas as gpd
@@ -24,7 +26,7 @@ from cvlarray.alerts.evidence import verify_package
 from cvlarray.alerts.package import read_package, zip_bytes
 from cvlarray.alerts.route import PackageFormat
 from cvlarray.errors import DeliveryError
-from tests.alerts.deliver.messages import make_digest, make_evidence, make_message
+from tests.alerts.deliver.messages import NOW, make_digest, make_evidence, make_message
 from tests.alerts.dossiers import make_dossier
 
 
@@ -199,6 +201,47 @@ class TestFeed:
             for item in items
         )
         assert items[0].get_collection().id == collection.id
+
+
+    def test_old_entries_are_in_pages_that_stay(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("cvlarray.alerts.deliver.feed_documents.PAGE_ENTRIES", 3)
+        url = "https://alerts.example.org/sernanp"
+        messages = [
+            replace(make_message(n), created_at=NOW + dt.timedelta(hours=n)) for n in range(13)
+        ]
+        feed = FeedChannel(tmp_path, url)
+        for message in messages[:10]:
+            feed.send(message)
+        archived = {path: path.read_bytes() for path in (tmp_path / "archive").iterdir()}
+        assert len(archived) == 2 * 2
+        again = FeedChannel(tmp_path, url)  # by the next delivery
+        for message in messages[9:]:
+            again.send(message)
+        assert all(path.read_bytes() == content for path, content in archived.items())
+
+        names = {"a": "http://www.w3.org/2005/Atom", "fh": "http://purl.org/syndication/history/1.0"}
+        found, path = [], "feed.atom"
+        while path is not None:
+            root = ET.fromstring((tmp_path / path).read_bytes())
+            assert root.find("a:link[@rel='self']", names).get("href") == f"{url}/{path}"
+            assert (root.find("fh:archive", names) is None) == (path == "feed.atom")
+            entries = [each.text for each in root.iterfind("a:entry/a:id", names)]
+            assert 3 <= len(entries) <= 5
+            found += entries
+            link = root.find("a:link[@rel='prev-archive']", names)
+            path = None if link is None else link.get("href").removeprefix(f"{url}/")
+        assert found == [f"urn:cvlarray:message:{each.key}" for each in reversed(messages)]
+
+        told, path = [], "alerts.geojson"
+        while path is not None:
+            table = gpd.read_file(tmp_path / path)
+            told += table["event_id"].tolist()
+            links = json.loads((tmp_path / path).read_text())["links"]
+            older = [each["href"] for each in links if each["rel"] == "prev-archive"]
+            path = older[0].removeprefix(f"{url}/") if older else None
+        assert sorted(told) == sorted(make_dossier(n).event_id for n in range(13))
+        items = pystac.Collection.from_file(tmp_path / "collection.json").get_items()
+        assert len(list(items)) == 13
 
 
 class TestObjectStore:

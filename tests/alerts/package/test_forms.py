@@ -11,8 +11,11 @@ import geopandas as gpd
 import pystac
 import pytest
 import shapely
+from pystac.errors import STACValidationError
+from pystac.validation import JsonSchemaSTACValidator, RegisteredValidator
 
 from cvlarray.alerts.package import collection, package_files
+from cvlarray.alerts.package.feature import FILE_EXTENSION
 from cvlarray.alerts.route import PackageFormat
 from tests.alerts.dossiers import MADE, make_dossier, png
 
@@ -110,6 +113,34 @@ def test_stac_item_lists_the_files_with_their_hashes(dossiers):
         assert fields["file:checksum"] == "1220" + sha256(files[path]).hexdigest()
         assert fields["file:size"] == len(files[path])
     assert files["chips/before.png"] == png("green")
+
+
+@pytest.fixture
+def stac_schemas(monkeypatch):
+    """Let pystac validate without a network: its own schemas, and what the extension's README says
+    of the fields that are used (file 2.1.0: a multihash in hexadecimal digits, bytes)."""
+    fields = {
+        "file:checksum": {"type": "string", "pattern": "^[a-f0-9]+$"},
+        "file:size": {"type": "integer", "minimum": 0},
+    }
+    asset = {"additionalProperties": {"required": [*fields], "properties": fields}}
+    validator = JsonSchemaSTACValidator()
+    draft = "http://json-schema.org/draft-07/schema#"
+    schema = {"$schema": draft, "properties": {"assets": asset}}
+    validator.schema_cache[FILE_EXTENSION] = schema
+    monkeypatch.setattr(RegisteredValidator, "_validator", validator)
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("asked the network"))
+
+
+def test_items_are_valid(dossiers, stac_schemas):
+    form = PackageFormat.KML
+    items = [json.loads(package_files(each, form)["item.json"]) for each in dossiers]
+    collected = json.loads(collection(dossiers, PackageFormat.STAC, name="x").content)["features"]
+    for item in (*items, *collected):
+        assert len(pystac.Item.from_dict(item, preserve_dict=True).validate()) == 2
+    for wrong in ({"bbox": [1, 2]}, {"assets": {"x": {"href": "x", "file:size": -1}}}):
+        with pytest.raises(STACValidationError):
+            pystac.Item.from_dict({**items[0], **wrong}).validate()
 
 
 def test_stac_collection(dossiers):
