@@ -181,9 +181,15 @@ def sign_session(key: str, visitor: Visitor) -> str:
 
 
 def read_session(key: str, cookie: str | None) -> Visitor | None:
-    """Return who a cookie says it is; None if it is forged, too old or not there."""
+    """Return who a cookie says it is; None if it is forged, too old or not there.
+
+    One that would be good for longer than any session is of a time that a clock which was set back
+    has before it: it was too old once, or may have been.
+    """
     values = _loads(key, "session", cookie) if cookie else None
     if values is None or _is_past(values["expires_at"]):
+        return None
+    if not _is_past(values["expires_at"], ahead=timedelta(hours=_SESSION_HOURS, minutes=1)):
         return None
     return Visitor(**values)
 
@@ -207,5 +213,5 @@ def _loads(key: str, salt: str, token: str) -> dict[str, Any] | None:
     return values
 
 
-def _is_past(moment: str) -> bool:
-    return datetime.now(UTC) >= datetime.fromisoformat(moment)
+def _is_past(moment: str, *, ahead: timedelta = timedelta(0)) -> bool:
+    return datetime.now(UTC) + ahead >= datetime.fromisoformat(moment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -50,7 +50,42 @@ def test_expired_and_foreign_links_open_nothing(database):
 
 
 TOKEN = sign_link(KEY, partner="Manu", valid=DAY)
-COOKIE = sign_session(KEY, Visitor("session", "Manu", "Ana", None, "2999-01-01T00:00:00+00:00"))
+COOKIE = sign_session(
+    KEY, Visitor("session", "Manu", "Ana", None, (datetime.now(UTC) + DAY / 2).isoformat())
+)
+
+
+@pytest.fixture
+def set_clock(monkeypatch):
+    """Return a function that sets the clock of links and sessions, by how much it is off."""
+
+    def set_to(off):
+        class Clock(datetime):
+            @classmethod
+            def now(cls, tz=None):
+                return datetime.now(tz) + off
+
+        monkeypatch.setattr("cvlarray.review.access.datetime", Clock)
+
+    return set_to
+
+
+@pytest.mark.parametrize("off", [timedelta(minutes=-10), timedelta(minutes=10)])
+def test_clocks_that_differ_a_little_keep_nobody_out(database, set_clock, off):
+    token = sign_link(KEY, partner="Manu", valid=DAY)
+    set_clock(off)
+    cookie = sign_session(KEY, open_link(database, KEY, token, None))
+    assert read_session(KEY, cookie).partner == "Manu"
+
+
+def test_a_clock_set_back_lets_nobody_in_again(database, set_clock):
+    token = sign_link(KEY, partner="Manu", valid=DAY)
+    cookie = sign_session(KEY, open_link(database, KEY, token, None))
+    for off in (DAY, -30 * DAY):  # expired; and then as if it were last month
+        set_clock(off)
+        assert read_session(KEY, cookie) is None
+    with pytest.raises(LinkRefusedError, match="link_used"):
+        open_link(database, KEY, token, None)
 
 
 @given(at=st.integers(0, 60), letter=st.sampled_from("aZ0_.-"))

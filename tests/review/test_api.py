@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import geopandas as gpd
@@ -172,12 +173,19 @@ def test_another_pages_request_is_refused(page, draw_alerts):
         assert all_events(client, "confirmed") == []
 
 
+def peak_memory_kib():
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0])
+
+
 def test_a_huge_upload_is_refused_before_it_is_read(page, draw_alerts):
     event = draw_alerts()["event_id"].iloc[1]
     path = f"/api/alerts/{event}/verdicts"
     address = urlsplit(page.url).hostname, urlsplit(page.url).port
     chunk = b"100000\r\n" + b"x" * 2**20 + b"\r\n"
     sent = 0
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is what is resident now
+    before = peak_memory_kib()
     for head in ("content-length: 2147483648", "transfer-encoding: chunked"):
         with socket.create_connection(address, timeout=20) as connection:
             connection.sendall(f"POST {path} HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n".encode())
@@ -190,6 +198,7 @@ def test_a_huge_upload_is_refused_before_it_is_read(page, draw_alerts):
             with suppress(ConnectionResetError):
                 assert connection.recv(64).startswith((b"HTTP/1.1 413", b"HTTP/1.1 400"))
     assert sent < 64 * 2**20
+    assert peak_memory_kib() - before < 16 * 1024  # the server's, which is a thread of this process
     with page.client() as client:
         assert client.get("/api/alerts").status_code == 200
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import expect
@@ -13,6 +14,7 @@ pytestmark = pytest.mark.chromium
 
 FIRST_VIEW_BYTES = 200_000
 """What a phone at 2G can wait for."""
+FIRST_VIEW_S = 12.0
 
 
 @pytest.fixture
@@ -162,6 +164,29 @@ def test_the_first_view_is_small(browser, page):
     context.close()
     assert len(received) >= 8
     assert 30_000 < sum(received) <= FIRST_VIEW_BYTES
+
+
+def test_a_phone_at_2g_gives_a_verdict(browser, page):
+    """What browsers' own tools call 2G: 250 kbit/s down, 50 up, 300 ms either way."""
+    context = browser.new_context(
+        viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True, locale="es-PE"
+    )
+    tab = context.new_page()
+    tab.goto(page.link("Tambopata"))
+    client = context.new_cdp_session(tab)
+    client.send("Network.enable")
+    slow = {"downloadThroughput": 250_000 / 8, "uploadThroughput": 50_000 / 8}
+    client.send("Network.emulateNetworkConditions", {"offline": False, "latency": 300, **slow})
+    start = time.monotonic()
+    tab.tap("button.primary")
+    tab.wait_for_selector("[data-event]")
+    first_view_s = time.monotonic() - start
+    assert 1.5 < first_view_s < FIRST_VIEW_S  # it was slow, and not too slow
+    tab.locator("[data-event]").first.tap()
+    tab.locator(".confirm").tap()
+    expect(tab.locator("#status")).to_have_text("Confirmada.")
+    context.close()
+    assert log_of(page) == [("confirmed", "")]
 
 
 def test_a_lost_server_is_said_and_nothing_pretends(browser, page):

@@ -1,7 +1,7 @@
 """Fill an outbox and deliver it; `test_kill` runs it and kills it.
 
-As a program it reads a line from stdin, forks a process that does the work, prints its id, and
-after its end its exit code. Forked processes need not import anything.
+As a program it reads lines from stdin: how many processes, the outbox and the receiver. It forks
+them, prints the id of each, and after its end its exit code. They need not import anything.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from pathlib import Path
 
 from cvlarray.alerts.deliver import Outbox, send_due
 from cvlarray.alerts.deliver.webhook import WebhookChannel
+from cvlarray.errors import WorkspaceBusyError
 from tests.alerts.deliver.messages import TO, make_digest, make_message
 from tests.alerts.deliver.receiver import SECRET
 
 N_ALERTS = 12
+BUSY = 7
+"""Exit code of a delivery that found another one under way."""
 
 
 def work(path: Path, url: str) -> None:
@@ -30,17 +33,28 @@ def work(path: Path, url: str) -> None:
 
 
 def main() -> None:
-    path, url = Path(sys.argv[1]), sys.argv[2]
-    for _ in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            try:
-                work(path, url)
-            finally:
-                os._exit(sys.exception() is not None)
-        say(child)
-        _, status = os.waitpid(child, 0)
-        say(os.waitstatus_to_exitcode(status))
+    for line in sys.stdin:
+        n_processes, path, url = line.split()
+        children = [fork(Path(path), url) for _ in range(int(n_processes))]
+        for child in children:
+            say(child)
+        for child in children:
+            _, status = os.waitpid(child, 0)
+            say(os.waitstatus_to_exitcode(status))
+
+
+def fork(path: Path, url: str) -> int:
+    child = os.fork()
+    if child == 0:
+        code = 2
+        try:
+            work(path, url)
+            code = 0
+        except WorkspaceBusyError:
+            code = BUSY
+        finally:
+            os._exit(code)
+    return child
 
 
 def say(number: int) -> None:
