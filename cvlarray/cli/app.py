@@ -27,7 +27,7 @@ from cvlarray.cli.sample import sample_command
 from cvlarray.cli.stats import stats_command
 from cvlarray.cli.tables import coverage_table, plan_table, status_table
 from cvlarray.cli.train import HELP as TRAIN_HELP
-from cvlarray.cli.train import train
+from cvlarray.cli.train import PROMOTE_HELP, promote, train
 from cvlarray.cli.verify import HELP as VERIFY_HELP
 from cvlarray.cli.verify import verify
 from cvlarray.cli.worker import HELP as WORKER_HELP
@@ -314,6 +314,7 @@ def sample(
 app.command()(simulate)
 app.command()(evaluate)
 app.command(help=TRAIN_HELP)(train)
+app.command(help=PROMOTE_HELP)(promote)
 app.command(help=VERIFY_HELP)(verify)
 app.command(
     help=WORKER_HELP,

@@ -1,4 +1,4 @@
-"""``cvlarray train``: from a YAML to a checkpoint."""
+"""``cvlarray train`` and ``promote``: from a YAML to a checkpoint, and from there to the runs."""
 
 from __future__ import annotations
 
@@ -27,9 +27,15 @@ if TYPE_CHECKING:
     from cvlarray.config.train import TrainConfig
     from cvlarray.models.card import Card
 
-__all__ = ["HELP", "train"]
+__all__ = ["HELP", "PROMOTE_HELP", "promote", "train"]
 
 HELP = "Train a model and write its checkpoint; run again, it goes on where it stopped."
+EXIT_NOT_PROMOTED = 4
+PROMOTE_HELP = (
+    "Put a training's checkpoint in the place of the one at work, which is kept beside, unless "
+    "precision on the training's test chips would fall. Exit codes: 0 it is at work; "
+    f"{EXIT_NOT_PROMOTED} it would fall."
+)
 
 console = Console(stderr=True)
 
@@ -41,14 +47,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a model."""
-    try:
-        from cvlarray.config.train import load_training  # noqa: PLC0415 (loads torch)
-    except ImportError as error:
-        raise MissingExtraError(
-            "training needs torch; install it with: pip install 'cvlarray[models]'"
-        ) from error
-    overrides = {} if workspace is None else {"workspace": str(workspace.resolve())}
-    settings = load_training(config, overrides)
+    settings = _load(config, workspace)
     try:
         card, confusion = _fit(settings, f"cvlarray train {config}")
     except KeyboardInterrupt:
@@ -58,6 +57,41 @@ def train(
         raise ConfigError(f"{config}: {error}") from error
     console.print(_scores(card, confusion))
     typer.echo(f"checkpoint: {settings.workspace / 'checkpoint'}")
+
+
+def promote(
+    config: Annotated[Path, typer.Argument(help="The training's YAML.", show_default=False)],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="Folder that runs read their checkpoint from.")
+    ],
+    workspace: Annotated[
+        Path | None, typer.Option(help="Folder of the training, instead of the YAML's.")
+    ] = None,
+) -> None:
+    """Put a training's checkpoint to work."""
+    settings = _load(config, workspace)
+    from cvlarray.pipeline.promote import promote as promoted  # noqa: PLC0415 (loads torch)
+
+    try:
+        decision = promoted(
+            settings.aim(f"cvlarray train {config}"), settings.workspace, checkpoint
+        )
+    except ValueError as error:
+        raise ConfigError(f"{config}: {error}") from error
+    typer.echo(f"{'promoted' if decision.may_promote else 'not promoted'}: {decision.reason}")
+    if not decision.may_promote:
+        raise typer.Exit(EXIT_NOT_PROMOTED)
+
+
+def _load(config: Path, workspace: Path | None) -> TrainConfig:
+    try:
+        from cvlarray.config.train import load_training  # noqa: PLC0415 (loads torch)
+    except ImportError as error:
+        raise MissingExtraError(
+            "training needs torch; install it with: pip install 'cvlarray[models]'"
+        ) from error
+    overrides = {} if workspace is None else {"workspace": str(workspace.resolve())}
+    return load_training(config, overrides)
 
 
 def _fit(settings: TrainConfig, command: str) -> tuple[Card, NDArray[np.int64]]:

@@ -19,7 +19,7 @@ from cvlarray.training.scores import CountArray, class_scores, mean_iou
 from cvlarray.training.settings import Settings
 from cvlarray.training.splits import Split, split_by_place
 
-__all__ = ["CHECKPOINT", "Aim", "SplitSettings", "fit"]
+__all__ = ["CHECKPOINT", "Aim", "SplitSettings", "fit", "held_out"]
 
 CHECKPOINT = "checkpoint"
 
@@ -80,11 +80,7 @@ def fit(aim: Aim, folder: Path, *, listener: Listener | None = None) -> tuple[Ca
     StoreError
         If something can't be written or read.
     """
-    chips = _chips(aim, folder)
-    splits = split_by_place(chips.table, **aim.split.model_dump())
-    test = np.flatnonzero(splits == Split.TEST)
-    if not test.size:
-        raise ValueError("the split leaves no chip to test with; make more chips, or another split")
+    chips, splits, test = held_out(aim, folder)
     trained = train(chips, splits, aim.architecture, aim.recipe, folder, listener=listener)
     trained.network.half().float()  # as the checkpoint has them
     confusion = confusion_on(chips, test, trained.network, trained.normalisation)
@@ -92,9 +88,23 @@ def fit(aim: Aim, folder: Path, *, listener: Listener | None = None) -> tuple[Ca
     return save_checkpoint(trained.network, folder / CHECKPOINT, facts), confusion
 
 
-def _chips(aim: Aim, folder: Path) -> ChipSet:
+def held_out(aim: Aim, folder: Path) -> tuple[ChipSet, NDArray[np.str_], NDArray[np.int64]]:
+    """Return the chips of a training, the split of each, and which of them are to test with.
+
+    Raises
+    ------
+    ValueError
+        If none is.
+    StoreError
+        If the chips can't be written or read.
+    """
     place = folder / f"chips-{aim.chips_key[:12]}"
-    return read_chips(place) if place.exists() else write_chips(place, aim.source)
+    chips = read_chips(place) if place.exists() else write_chips(place, aim.source)
+    splits = split_by_place(chips.table, **aim.split.model_dump())
+    test = np.flatnonzero(splits == Split.TEST)
+    if not test.size:
+        raise ValueError("the split leaves no chip to test with; make more chips, or another split")
+    return chips, splits, test
 
 
 def _facts(

@@ -202,7 +202,6 @@ class TestFeed:
         )
         assert items[0].get_collection().id == collection.id
 
-
     def test_old_entries_are_in_pages_that_stay(self, tmp_path, monkeypatch):
         monkeypatch.setattr("cvlarray.alerts.deliver.feed_documents.PAGE_ENTRIES", 3)
         url = "https://alerts.example.org/sernanp"
@@ -219,7 +218,10 @@ class TestFeed:
             again.send(message)
         assert all(path.read_bytes() == content for path, content in archived.items())
 
-        names = {"a": "http://www.w3.org/2005/Atom", "fh": "http://purl.org/syndication/history/1.0"}
+        names = {
+            "a": "http://www.w3.org/2005/Atom",
+            "fh": "http://purl.org/syndication/history/1.0",
+        }
         found, path = [], "feed.atom"
         while path is not None:
             root = ET.fromstring((tmp_path / path).read_bytes())
