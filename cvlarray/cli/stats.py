@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["stats_command"]
 
 
+STATED = (0.5, 0.7, 0.9)
+"""Confidences of which the table says how many of such alerts are confirmed."""
+
+
 def stats_command(config: RunConfig, start: dt.date, end: dt.date, *, as_json: bool) -> None:
     """Print the tables of a period."""
     from cvlarray.pipeline import stats  # noqa: PLC0415 (loads scipy.optimize)
@@ -39,8 +43,8 @@ def stats_command(config: RunConfig, start: dt.date, end: dt.date, *, as_json: b
         return
     console = Console()
     console.print(
-        f"{found.start} to {found.end}: {found.n_alerts:,} alerts, "
-        f"{found.monitored_km2:,.0f} km² watched"
+        f"{found.start} to {found.end}: {found.n_alerts:,} alerts, {found.n_delivered:,} of them "
+        f"delivered to {len(found.delivered)} partners, {found.monitored_km2:,.0f} km² watched"
     )
     for title, counts in (("priority", found.by_priority), ("class", found.by_class)):
         console.print(_counts(title, counts))
@@ -83,6 +87,8 @@ def _feedback(found: Operations) -> Table:
     table = Table(title="feedback", title_justify="left", show_header=False)
     table.add_column(style="bold")
     table.add_column(justify="right")
+    for partner, n in found.delivered.items():
+        table.add_row(f"delivered to {partner}", f"{n:,}")
     table.add_row("judged", f"{told.n_judged:,} of {told.n_alerts:,}")
     table.add_row("confirmed", f"{told.n_confirmed:,}")
     table.add_row("dismissed", f"{told.n_dismissed:,}")
@@ -90,6 +96,10 @@ def _feedback(found: Operations) -> Table:
         table.add_row(f"  {reason.replace('_', ' ')}", f"{n:,}")
     if told.n_judged:
         table.add_row("precision", f"{told.precision:.2f} (95 %: {low:.2f} to {high:.2f})")
+    if told.calibration is not None:
+        table.add_row("confidence is off by", f"{told.calibration_error:.2f}")
+        for stated in STATED:
+            table.add_row(f"  {stated:.1f} is worth", f"{told.calibration(stated):.2f}")
     return table
 
 
@@ -148,6 +158,8 @@ def _plain(found: Operations) -> dict[str, Any]:
         "end": found.end.isoformat(),
         "monitored_km2": round(found.monitored_km2, 3),
         "n_alerts": found.n_alerts,
+        "n_delivered": found.n_delivered,
+        "delivered": {str(partner): int(n) for partner, n in found.delivered.items()},
         "by_priority": found.by_priority.to_dict("index"),
         "by_class": found.by_class.to_dict("index"),
         "latency": {
@@ -161,6 +173,12 @@ def _plain(found: Operations) -> dict[str, Any]:
             "reasons": dict(told.reasons),
             "precision": _or_none(told.precision),
             "precision_interval": [_or_none(end) for end in told.precision_interval],
+            "calibration_error": _or_none(told.calibration_error),
+            "calibration": told.calibration
+            and {
+                "stated": told.calibration.stated.tolist(),
+                "observed": told.calibration.observed.tolist(),
+            },
         },
     }
 

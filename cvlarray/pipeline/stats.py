@@ -9,7 +9,7 @@ import geopandas as gpd
 import pandas as pd
 
 from cvlarray.alerts import read_alerts
-from cvlarray.alerts.deliver import AlertVersion, alert_versions
+from cvlarray.alerts.deliver import AlertVersion, Outbox, alert_versions
 from cvlarray.alerts.feedback import VERDICT_DTYPES
 from cvlarray.alerts.latency import Latency
 from cvlarray.alerts.seen import Seen, seen_in_period
@@ -51,6 +51,7 @@ def run_statistics(config: RunConfig, *, start: dt.date, end: dt.date) -> Operat
         alerts,
         _verdicts(workspace),
         _latencies(workspace, alerts),
+        _reached(workspace),
         start=start,
         end=end,
         monitored_km2=float(area_m2(region)[0]) / M2_PER_KM2,
@@ -104,6 +105,14 @@ def _latencies(workspace: Workspace, alerts: gpd.GeoDataFrame) -> dict[str, Late
     versions = map(AlertVersion, alerts["event_id"].astype(str), alert_versions(alerts))
     current = {version.event_id: known[version] for version in versions if version in known}
     return current | delivered
+
+
+def _reached(workspace: Workspace) -> dict[str, set[str]]:
+    """Return the alerts that reached each partner, none if nothing was ever delivered."""
+    if not workspace.outbox.exists():
+        return {}
+    with Outbox(workspace.outbox) as outbox:
+        return outbox.reached()
 
 
 _NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)

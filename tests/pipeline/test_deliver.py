@@ -324,7 +324,9 @@ def test_the_statistics_of_a_period(routed, tmp_path):
 
     arguments = ["stats", str(path), "--from", "2021-06-01", "--to", "2021-12-31"]
     found = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
-    assert found["n_alerts"] == 1
+    assert found["n_alerts"] == found["n_delivered"] == 1
+    assert found["delivered"] == {"rangers": 1, "fiscalia": 1}
+    assert found["feedback"]["calibration_error"] == pytest.approx(alert["confidence"])
     assert found["by_priority"] == {"high": {"n": 1, "share": 1.0}}
     assert found["feedback"]["reasons"]["cloud_haze"] == 1
     assert found["feedback"]["precision"] == 0

@@ -87,10 +87,10 @@ class FeedChannel:
         )
         for page in pages(told):
             if self._written.get(page.number) != page.keys:
-                content = atom(page, url=self.url, title=self.title)
-                write_atomic(self.folder / page.path("feed.atom"), content)
-                content = geojson(page, url=self.url)
-                write_atomic(self.folder / page.path("alerts.geojson"), content)
+                entries = atom(page, url=self.url, title=self.title)
+                write_atomic(self.folder / page.path("feed.atom"), entries)
+                features = geojson(page, url=self.url)
+                write_atomic(self.folder / page.path("alerts.geojson"), features)
                 self._written[page.number] = page.keys
         found = collection(told, url=self.url, title=self.title)
         write_atomic(self.folder / "collection.json", json_bytes(found))

@@ -238,6 +238,18 @@ class Outbox:
             found = self._connection.execute(query).fetchall()
         return {AlertVersion(*alert): datetime.fromisoformat(at) for *alert, at in found}
 
+    def reached(self) -> dict[str, set[str]]:
+        """Return the alerts, any version of them, that each partner was sent."""
+        query = """
+            SELECT DISTINCT partner, event_id FROM message_alert JOIN message USING (key)
+            WHERE sent_at IS NOT NULL
+        """
+        found: dict[str, set[str]] = {}
+        with self._explained():
+            for partner, event_id in self._connection.execute(query):
+                found.setdefault(partner, set()).add(event_id)
+        return found
+
     def _content(self, key: str) -> Path:
         return self.folder / f"{key}.zip"
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import geopandas as gpd
 import pandas as pd
 
-from cvlarray.alerts.feedback import Decision, Reason, standing_verdicts
+from cvlarray.alerts.feedback import (
+    Calibration,
+    Decision,
+    Reason,
+    calibrate,
+    expected_calibration_error,
+    standing_verdicts,
+)
 from cvlarray.alerts.latency import Latency, latency_summary
 from cvlarray.alerts.statistics.interval import wilson_interval
 
@@ -25,6 +32,10 @@ class Feedback:
     n_dismissed: int
     reasons: Mapping[str, int]
     """Dismissed alerts by reason."""
+    calibration: Calibration | None
+    """What stated confidence is worth, by these verdicts; None without any."""
+    calibration_error: float
+    """How far it is off on average, 0 to 1; NaN without any."""
 
     @property
     def n_judged(self) -> int:
@@ -58,6 +69,10 @@ class Operations:
     """The same by class, the most frequent first."""
     latency: pd.DataFrame
     """`cvlarray.alerts.latency.latency_summary`."""
+    delivered: pd.Series
+    """Alerts by the partner that they reached, the most first."""
+    n_delivered: int
+    """Alerts that reached anybody."""
     feedback: Feedback
 
     @property
@@ -70,6 +85,7 @@ def operations(
     alerts: gpd.GeoDataFrame,
     verdicts: pd.DataFrame,
     latencies: Mapping[str, Latency],
+    reached: Mapping[str, Collection[str]],
     *,
     start: dt.date,
     end: dt.date,
@@ -80,11 +96,13 @@ def operations(
     Parameters
     ----------
     alerts
-        With ``event_id``, ``class``, ``priority`` and ``confirmed``.
+        With ``event_id``, ``class``, ``priority``, ``confidence`` and ``confirmed``.
     verdicts
         `cvlarray.alerts.feedback.VERDICT_DTYPES`; of an alert the last that wasn't undone counts.
     latencies
         By ``event_id``, as far as known.
+    reached
+        ``event_id`` of what each partner was sent.
     start, end
         First and last day of the period, by the alerts' ``confirmed``.
     monitored_km2
@@ -102,6 +120,8 @@ def operations(
         (days >= pd.Timestamp(start)) & (days < pd.Timestamp(end) + pd.Timedelta(days=1))
     ]
     names = inside["event_id"].astype(str).tolist()
+    sent = {partner: set(names) & set(events) for partner, events in reached.items()}
+    counts = pd.Series({partner: len(events) for partner, events in sent.items()}, dtype="int64")
     return Operations(
         start=start,
         end=end,
@@ -109,7 +129,9 @@ def operations(
         by_priority=_counts(inside["priority"]),
         by_class=_counts(inside["class"]),
         latency=latency_summary([latencies[name] for name in names if name in latencies]),
-        feedback=_feedback(names, verdicts),
+        delivered=counts[counts > 0].sort_values(ascending=False, kind="stable"),
+        n_delivered=len(set().union(*sent.values())),
+        feedback=_feedback(inside, verdicts),
     )
 
 
@@ -118,14 +140,18 @@ def _counts(values: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"n": n, "share": n / max(int(n.sum()), 1)})
 
 
-def _feedback(names: Sequence[str], verdicts: pd.DataFrame) -> Feedback:
-    standing = standing_verdicts(verdicts)
-    judged = standing[standing["event_id"].isin(names)]
-    dismissed = judged[judged["decision"] == Decision.DISMISSED]
-    reasons = dismissed["reason"].value_counts()
+def _feedback(alerts: gpd.GeoDataFrame, verdicts: pd.DataFrame) -> Feedback:
+    told = alerts[["event_id", "confidence"]].astype({"event_id": "string"})
+    judged = standing_verdicts(verdicts).merge(told, on="event_id")
+    is_confirmed = judged["decision"] == Decision.CONFIRMED
+    reasons = judged.loc[judged["decision"] == Decision.DISMISSED, "reason"].value_counts()
+    stated = judged["confidence"].to_numpy("float64"), is_confirmed.to_numpy(bool)
+    can_tell = judged["confidence"].notna().any()
     return Feedback(
-        n_alerts=len(names),
-        n_confirmed=int((judged["decision"] == Decision.CONFIRMED).sum()),
-        n_dismissed=len(dismissed),
+        n_alerts=len(alerts),
+        n_confirmed=int(is_confirmed.sum()),
+        n_dismissed=int((~is_confirmed).sum()),
         reasons={reason.value: int(reasons.get(reason.value, 0)) for reason in Reason},
+        calibration=calibrate(*stated) if can_tell else None,
+        calibration_error=expected_calibration_error(*stated) if can_tell else float("nan"),
     )

@@ -44,6 +44,7 @@ def alerts():
             "event_id": [f"e{n}" for n in range(5)],
             "class": ["a", "pit", "pit", "road", "b"],
             "priority": ["high", "high", "medium", "high", "low"],
+            "confidence": [0.9, 0.8, 0.9, 0.6, 0.7],
             "confirmed": pd.to_datetime(days),
         },
         geometry=[shapely.Point(0, 0).buffer(1)] * 5,
@@ -86,7 +87,13 @@ def test_a_period(alerts):
     start = dt.datetime(2025, 3, 15, 15, tzinfo=dt.UTC)
     steps = (start + dt.timedelta(minutes=m) for m in (0, 180, 200, 218, 226, 228, 233))
     found = operations(
-        alerts, said, {"e2": Latency(*steps)}, start=MARCH[0], end=MARCH[1], monitored_km2=85_300
+        alerts,
+        said,
+        {"e2": Latency(*steps)},
+        {"rangers": {"e0", "e1", "e2"}, "press": {"e4"}, "police": {"e2"}},
+        start=MARCH[0],
+        end=MARCH[1],
+        monitored_km2=85_300,
     )
     assert found.n_alerts == 3
     assert found.by_priority["n"].to_dict() == {"high": 2, "medium": 1}
@@ -97,15 +104,21 @@ def test_a_period(alerts):
     assert found.feedback.precision == 0.5
     low, high = found.feedback.precision_interval
     assert low < 0.5 < high
+    assert found.delivered.to_dict() == {"rangers": 2, "police": 1}  # e0 and e4 are of other months
+    assert found.n_delivered == 2
+    assert found.feedback.calibration_error == pytest.approx((0.8 + 0.4) / 2)  # 0.8 no, 0.6 yes
+    assert found.feedback.calibration.n_verdicts == 2
 
 
 def test_a_period_without_alerts(alerts):
     day = dt.date(2020, 1, 1)
-    found = operations(alerts, verdicts(), {}, start=day, end=day, monitored_km2=1)
+    found = operations(alerts, verdicts(), {}, {}, start=day, end=day, monitored_km2=1)
     assert found.n_alerts == 0
     assert math.isnan(found.feedback.precision)
     assert found.by_class.empty
+    assert found.delivered.empty
+    assert found.feedback.calibration is None
     with pytest.raises(ValueError, match="must not end before"):
         operations(
-            alerts, verdicts(), {}, start=day, end=day - dt.timedelta(days=1), monitored_km2=1
+            alerts, verdicts(), {}, {}, start=day, end=day - dt.timedelta(days=1), monitored_km2=1
         )
