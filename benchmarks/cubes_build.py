@@ -47,9 +47,14 @@ def odc_stac_cpu() -> Measurement:
 
 @measures("stackstac_cpu")
 def stackstac_cpu() -> Measurement:
-    """With chunks of 512 pixels and a mosaic of each date, as its documentation has it."""
+    """With chunks of 512 pixels and a mosaic of each date, as its documentation has it.
+
+    In DN instead of its default float64 the peer is quicker; the note has that ratio too.
+    """
+    in_dn, _, _ = against("build_aligned", "build_stackstac_in_dn", pairs=1)
     ratio, peer_s, note = against("build_aligned", "build_stackstac", pairs=1)
-    return Measurement(ratio, "×", peer_s, ratio, note)
+    how = f"stackstac.stack(chunksize=512).groupby('time').map(mosaic); {in_dn:.3g} × in uint16"
+    return Measurement(ratio, "×", peer_s, ratio, f"{how}; {note}")
 
 
 @measures("time_contiguous_shards")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +72,24 @@ def needed(source: rasterio.DatasetReader, geobox: GeoBox, is_second: bool) -> W
 CORNER_X = grid(1, 1).affine.c
 
 
+def fresh(name: str) -> Path:
+    """Return a path where nothing is: an earlier store is put aside, and goes with the process.
+
+    Removing a store is no part of building the next.
+    """
+    path = FOLDER / name
+    if path.exists():
+        path.rename(Path(_put_aside()) / f"{time.monotonic_ns()}")
+    return path
+
+
+@cache
+def _put_aside() -> str:
+    folder = tempfile.mkdtemp(dir=FOLDER)
+    atexit.register(shutil.rmtree, folder)
+    return folder
+
+
 def units(
     path: Path,
     geobox: GeoBox,
@@ -77,7 +98,6 @@ def units(
     tile_px: int = TILE_PX,
 ) -> Iterator[Callable[[], None]]:
     """Make the store; yield what reads and writes each tile."""
-    shutil.rmtree(path, ignore_errors=True)
     read: list[Scene] = [read_item(item) for item in items]
     days, variables = group_by_day(read), cube_variables(read, BANDS)
     create_store(
@@ -104,13 +124,13 @@ def _build_tile(path: Path, tile: Any, days: Any, variables: Any) -> None:
 
 def build(geobox: GeoBox, items: Sequence[dict[str, Any]], **layout: int) -> None:
     """Build our cube in this thread."""
-    for unit in units(FOLDER / "ours.zarr", geobox, items, **layout):
+    for unit in units(fresh("ours.zarr"), geobox, items, **layout):
         unit()
 
 
 def build_in_threads(n_threads: int) -> None:
     """Build the large cube in threads."""
-    work = units(FOLDER / "large.zarr", aligned(LARGE), scenes(*LARGE))
+    work = units(fresh("large.zarr"), aligned(LARGE), scenes(*LARGE))
     with ThreadPoolExecutor(n_threads) as pool:
         for done in [pool.submit(unit) for unit in work]:
             done.result()
@@ -130,11 +150,15 @@ def odc_stac(geobox: GeoBox, items: Sequence[dict[str, Any]]) -> None:
         dtype="uint16",
         chunks={"y": -1, "x": -1},
     )
-    _store(cube, FOLDER / "odc.zarr")
+    _store(cube, fresh("odc.zarr"))
 
 
-def stackstac_mosaic(geobox: GeoBox, items: Sequence[dict[str, Any]]) -> None:
-    """Build with stackstac in its own way: chunks of 512 pixels, and a mosaic of each date."""
+def stackstac_mosaic(geobox: GeoBox, items: Sequence[dict[str, Any]], **options: Any) -> None:
+    """Build with stackstac in its own way: chunks of 512 pixels, and a mosaic of each date.
+
+    What its documentation has for a mosaic, with its defaults (float64, rescaled), unless the
+    options say otherwise; the grid and where its pixels lie are the cube's.
+    """
     import stackstac
 
     known = [{**item, "properties": {**item["properties"], "proj:epsg": EPSG}} for item in items]
@@ -146,20 +170,23 @@ def stackstac_mosaic(geobox: GeoBox, items: Sequence[dict[str, Any]]) -> None:
         resolution=10,
         bounds=(box.left, box.bottom, box.right, box.top),
         snap_bounds=False,
-        dtype=np.dtype("uint16"),
-        fill_value=np.uint16(0),
-        rescale=False,
         chunksize=SHARD_PX,
         xy_coords="center",
+        **options,
     )
-    mosaic = stack.groupby("time").map(stackstac.mosaic, nodata=0)
+    mosaic = stack.groupby("time").map(stackstac.mosaic, nodata=options.get("fill_value", np.nan))
     bands = [mosaic.sel(band=name, drop=True).rename(name) for name in BANDS]
     kept = [band.drop_vars(set(band.coords) - {"time", "y", "x"}) for band in bands]
-    _store(xr.merge(kept), FOLDER / "stackstac.zarr")
+    _store(xr.merge(kept), fresh("stackstac.zarr"))
+
+
+def stackstac_in_dn(geobox: GeoBox, items: Sequence[dict[str, Any]]) -> None:
+    """Build with stackstac in DN, which takes a quarter of the memory and reads the same pixels."""
+    options = {"dtype": np.dtype("uint16"), "fill_value": np.uint16(0), "rescale": False}
+    stackstac_mosaic(geobox, items, **options)
 
 
 def _store(cube: xr.Dataset, path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=True)
     plain = cube.drop_attrs().drop_encoding()
     chunks = (1, SHARD_PX, SHARD_PX)
     encoding = {name: {"chunks": chunks, "compressors": (HOT,)} for name in plain.data_vars}
@@ -199,6 +226,11 @@ def build_date_by_date() -> Work:
 def build_stackstac() -> Work:
     """Build the aligned cube with stackstac."""
     return _side(stackstac_mosaic, aligned())
+
+
+def build_stackstac_in_dn() -> Work:
+    """Build the aligned cube with stackstac in DN."""
+    return _side(stackstac_in_dn, aligned())
 
 
 def build_odc_stac() -> Work:

@@ -42,12 +42,12 @@ class Alignment:
         """Return the rows and columns of the file that lie under a part of the block."""
         return self._source(extent[0], self.row), self._source(extent[1], self.col)
 
-    def crop(self, extent: Extent) -> Extent:
-        """Return where a part of the block begins and ends in its repeated source pixels."""
+    def start(self, extent: Extent) -> tuple[int, int]:
+        """Return the first row and column of a part of the block in its repeated source pixels."""
         rows, cols = self.source(extent)
         return (
-            _shifted(extent[0], -self.row - rows.start * self.repeat),
-            _shifted(extent[1], -self.col - cols.start * self.repeat),
+            extent[0].start - self.row - rows.start * self.repeat,
+            extent[1].start - self.col - cols.start * self.repeat,
         )
 
     def _covered(self, first: int, n_file: int, n_block: int) -> slice:
@@ -112,7 +112,3 @@ def intersection(one: Extent, other: Extent) -> Extent:
 def _whole(value: float) -> int | None:
     """Return the integer that a number is meant to be, or None."""
     return round(value) if abs(value - round(value)) < _TOLERANCE_PX else None
-
-
-def _shifted(part: slice, by: int) -> slice:
-    return slice(part.start + by, part.stop + by)

@@ -24,6 +24,7 @@ from cvlarray.cube.raster import Patch, read_asset
 from cvlarray.cube.variables import is_missing, measured_bands
 from cvlarray.errors import ReadError
 from cvlarray.grid import outline, project
+from cvlarray.kernels.mosaic import missing_bounds
 from cvlarray.names import NOT_COVERED, READ, READ_STATUS, UNREAD, Variable
 from cvlarray.sensors import Asset, Scene, read_footprint
 
@@ -270,12 +271,8 @@ def _has_nothing(scene: Scene, asset: Asset | None, band: Variable, geobox: GeoB
 
 def _missing_extent(layer: NDArray[Any], variable: Variable) -> Extent:
     """Return the rows and columns outside which nothing is missing."""
-    missing = is_missing(layer, variable)
-    rows = np.flatnonzero(missing.any(axis=1))
-    if rows.size == 0:
-        return NOTHING
-    cols = np.flatnonzero(missing.any(axis=0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
+    top, bottom, left, right = missing_bounds(layer, layer.dtype.type(variable.fill_value))
+    return slice(top, bottom), slice(left, right)
 
 
 def ground(geobox: GeoBox) -> BaseGeometry:

@@ -23,9 +23,9 @@ from cvlarray.cube.geofile import (
     with_own_nodata,
     with_retries,
 )
-from cvlarray.cube.variables import is_missing
 from cvlarray.errors import ReadError
 from cvlarray.kernels.digital_numbers import shift_and_fill
+from cvlarray.kernels.mosaic import fill_missing, repeat_pixels
 from cvlarray.names import Variable
 from cvlarray.sensors import Asset, Quantity, to_dn
 
@@ -116,10 +116,12 @@ def _read_once(
         patch = Patch(extent, is_covered=True, was_missing=missing is None)
         if _is_empty(extent):
             return patch
-        if missing is None and alignment.repeat == alignment.reduce == 1:
-            _read_values(dataset, alignment.source(extent), asset, variable, layer[extent])
+        if missing is None:
+            _read_aligned(dataset, alignment, extent, asset, variable, layer[extent])
             return patch
-        values = _read_aligned(dataset, alignment, extent, asset, variable)
+        height, width = (part.stop - part.start for part in extent)
+        values = np.empty((height, width), variable.dtype)
+        _read_aligned(dataset, alignment, extent, asset, variable, values)
         return merge(layer, values, patch, variable)
 
 
@@ -128,8 +130,8 @@ def merge(layer: NDArray[Any], values: NDArray[Any], patch: Patch, variable: Var
     if patch.was_missing is True:
         layer[patch.extent] = values
         return patch
-    was_missing = is_missing(layer[patch.extent], variable)
-    np.copyto(layer[patch.extent], values, where=was_missing)
+    was_missing = np.empty(values.shape, bool)
+    fill_missing(layer[patch.extent], values, layer.dtype.type(variable.fill_value), was_missing)
     return replace(patch, was_missing=was_missing)
 
 
@@ -139,17 +141,19 @@ def _read_aligned(
     extent: Extent,
     asset: Asset,
     variable: Variable,
-) -> NDArray[Any]:
-    """Read a part of the block, each file pixel repeated or squares of them merged."""
+    out: NDArray[Any],
+) -> None:
+    """Read a part of the block into ``out``, each file pixel repeated or squares of them merged."""
     rows, cols = alignment.source(extent)
+    if alignment.repeat == alignment.reduce == 1:
+        _read_values(dataset, (rows, cols), asset, variable, out)
+        return
     values = np.empty((rows.stop - rows.start, cols.stop - cols.start), variable.dtype)
     _read_values(dataset, (rows, cols), asset, variable, values)
     if alignment.reduce > 1:
-        return warp.shrink(values, alignment.reduce, asset, variable)
-    if alignment.repeat == 1:
-        return values
-    repeated = np.repeat(np.repeat(values, alignment.repeat, axis=1), alignment.repeat, axis=0)
-    return repeated[alignment.crop(extent)]
+        out[...] = warp.shrink(values, alignment.reduce, asset, variable)
+    else:
+        repeat_pixels(values, alignment.repeat, alignment.start(extent), out)
 
 
 def _read_warped(

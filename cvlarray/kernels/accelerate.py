@@ -80,3 +80,17 @@ def aligned_zeros(shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[An
     buffer = np.zeros(n_bytes + CACHE_LINE_BYTES, np.uint8)
     start = -buffer.ctypes.data % CACHE_LINE_BYTES
     return buffer[start : start + n_bytes].view(dtype).reshape(shape)
+
+
+def contiguous_rows(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a part of a larger array (y, x) as rows that reach from one's start to the next's.
+
+    Of an array that isn't contiguous Numba doesn't know that a row is, and vectorises nothing. What
+    lies beyond the part's own columns is another's, and may lie beyond the memory: it isn't to be
+    touched. A part whose rows aren't contiguous is returned as it is.
+    """
+    n_rows, n_cols = values.shape
+    pitch, rest = divmod(values.strides[0], values.itemsize)
+    if values.flags.c_contiguous or values.strides[1] != values.itemsize or rest or pitch < n_cols:
+        return values
+    return np.lib.stride_tricks.as_strided(values, (n_rows, pitch))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvlarray.kernels.accelerate import jit
+from cvlarray.kernels.accelerate import contiguous_rows, jit
 
 
 def shift_and_fill(
@@ -31,15 +31,16 @@ def shift_and_fill(
         missing, has_nodata = kind(0), False
     else:
         missing, has_nodata = kind(nodata), True
-    _shift_and_fill(values, kind(offset), missing, has_nodata, kind(fill))
+    rows, n_cols = contiguous_rows(values), values.shape[1]
+    _shift_and_fill(rows, n_cols, kind(offset), missing, has_nodata, kind(fill))
 
 
 @jit
 def _shift_and_fill(
-    values: NDArray[Any], offset: Any, nodata: Any, has_nodata: bool, fill: Any
+    values: NDArray[Any], n_cols: int, offset: Any, nodata: Any, has_nodata: bool, fill: Any
 ) -> None:
     for row in range(values.shape[0]):
-        for col in range(values.shape[1]):
+        for col in range(n_cols):
             value = values[row, col]
             is_missing = has_nodata & (value == nodata)
             values[row, col] = fill if is_missing else value + offset

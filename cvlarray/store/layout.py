@@ -94,7 +94,7 @@ def create_store(  # noqa: PLR0913 - the whole layout in one call, each part by 
         if seconds is not None:
             add_times(place, seconds, n_kept_dates)
         return
-    template = store_template(geobox, seconds, variables, coords)
+    template = store_template(geobox, seconds, coords)
     template.attrs |= {**attrs, FINGERPRINT: json.dumps(identity)}
     place.create(template_files(template, variables, shard, chunk, place.is_consolidated))
 

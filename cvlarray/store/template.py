@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
@@ -52,10 +51,9 @@ _CONVENTIONS = [
 def store_template(
     geobox: GeoBox,
     times: np.ndarray[Any, Any] | None,
-    variables: Sequence[Variable],
     coords: Mapping[str, Sequence[str]],
 ) -> xr.Dataset:
-    """Return the store as a lazy Dataset of raw values, with CF's and GeoZarr's attributes.
+    """Return the store without its pixels: its coordinates, with CF's and GeoZarr's attributes.
 
     Parameters
     ----------
@@ -63,8 +61,6 @@ def store_template(
         Grid of the pixels.
     times
         datetime64[s] (time), None for a store without time.
-    variables
-        What the store holds.
     coords
         Names along each further dimension.
     """
@@ -75,10 +71,7 @@ def store_template(
     for dim, names in coords.items():
         # NumPy's fixed-width strings have no Zarr v3 specification; variable-length ones do.
         labels[dim] = xr.Variable(dim, np.asarray(names, dtype=object))
-    sizes = {dim: label.size for dim, label in labels.items()}
-    data = {variable.name: _empty(variable, sizes) for variable in variables}
-    attrs = {"Conventions": "CF-1.11", **_geozarr(geobox)}
-    return xr.Dataset(data, coords=labels, attrs=attrs)
+    return xr.Dataset(coords=labels, attrs={"Conventions": "CF-1.11", **_geozarr(geobox)})
 
 
 def _geozarr(geobox: GeoBox) -> dict[str, Any]:
@@ -114,13 +107,14 @@ def _grid_coords(geobox: GeoBox) -> dict[str, xr.Variable]:
     return found
 
 
-def _empty(variable: Variable, sizes: Mapping[str, int]) -> xr.Variable:
+def _one_pixel(variable: Variable) -> xr.Variable:
+    """Return a variable's attributes with a single value, its fill, which isn't written."""
     on_grid = {"grid_mapping": "spatial_ref"} if variable.dims[-2:] == ("y", "x") else {}
     attrs = {**variable.attrs, **on_grid}
     if variable.fill_value is not None:
         attrs["_FillValue"] = variable.fill_value
-    shape = tuple(sizes[dim] for dim in variable.dims)
-    return xr.Variable(variable.dims, da.zeros(shape, dtype=variable.dtype, chunks=-1), attrs)
+    value = np.full([1] * len(variable.dims), variable.fill_value or 0, variable.dtype)
+    return xr.Variable(variable.dims, value, attrs)
 
 
 def _encoding(
@@ -132,7 +126,7 @@ def _encoding(
     """Return how each variable is cut and compressed; dims other than time, y, x are whole."""
     compressor = BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle")
     whole = {str(dim): size for dim, size in template.sizes.items()}
-    encoding: dict[str, dict[str, Any]] = {
+    return {
         variable.name: {
             "shards": tuple((whole | dict(shard))[dim] for dim in variable.dims),
             "chunks": tuple((whole | dict(chunk))[dim] for dim in variable.dims),
@@ -141,9 +135,6 @@ def _encoding(
         }
         for variable in variables
     }
-    if "time" in template.coords:
-        encoding["time"] = _TIME_ENCODING
-    return encoding
 
 
 def template_files(
@@ -160,18 +151,44 @@ def template_files(
     template
         From `store_template`.
     variables
-        What it was made of.
+        What the store holds.
     shard, chunk
         Length of a shard and of an inner chunk along each dimension that is split.
     is_consolidated
         Whether the root gets a copy of the arrays' metadata.
     """
-    files = _written(template, _encoding(template, variables, shard, chunk))
+    time = {"time": _TIME_ENCODING} if "time" in template.coords else {}
+    # As variables: xarray would name coordinates that no variable uses in an attribute of the root.
+    files = _written(template.reset_coords(), time)
     root = files.pop("zarr.json")
+    arrays = _array_metadata(template, variables, _encoding(template, variables, shard, chunk))
+    files |= {f"{name}/zarr.json": to_json(metadata) for name, metadata in arrays.items()}
     if is_consolidated:
-        members = {str(name): json.loads(files[f"{name}/zarr.json"]) for name in template.variables}
+        names = [*arrays, *map(str, template.variables)]
+        members = {name: json.loads(files[f"{name}/zarr.json"]) for name in names}
         root = to_json(consolidated(json.loads(root), members))
     return {**files, "zarr.json": root}
+
+
+def _array_metadata(
+    template: xr.Dataset,
+    variables: Sequence[Variable],
+    encoding: dict[str, dict[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    """Return the metadata of each variable as xarray writes them.
+
+    Of arrays of one pixel, whose shape is then made the store's: lazy ones of the full shape would
+    cost a dozen times as much, in tokens of Dask that nobody asks for.
+    """
+    scalars = {name: coord for name, coord in template.coords.items() if not coord.dims}
+    data = {variable.name: _one_pixel(variable) for variable in variables}
+    files = _written(xr.Dataset(data, coords=scalars), encoding)
+    found = {}
+    for variable in variables:
+        metadata = json.loads(files[f"{variable.name}/zarr.json"])
+        metadata["shape"] = [template.sizes[dim] for dim in variable.dims]
+        found[variable.name] = metadata
+    return found
 
 
 def time_files(times: np.ndarray[Any, Any]) -> dict[str, bytes]:
