@@ -16,7 +16,7 @@ from cvlarray.grid import outline
 from cvlarray.inference import Lease, run_lease
 from cvlarray.pipeline.context import RunContext, workspace_of
 from cvlarray.pipeline.lease_memory import lease_bytes, model_bytes
-from cvlarray.pipeline.models import land_cover_model, prepare, windows_of
+from cvlarray.pipeline.models import checkpoint_of, land_cover_model, prepare, windows_of
 from cvlarray.pipeline.plan import WORKER_BYTES
 from cvlarray.store import open_raw
 
@@ -71,7 +71,7 @@ def main() -> None:
     config = settings(sys.argv[1])
     model = land_cover_model(config)
     assert model is not None
-    prepare(model, InlineExecutor(), config)
+    prepare(model, checkpoint_of(config), InlineExecutor(), config)
     whole = slice(0, SIZE_PX)
     with tempfile.TemporaryDirectory(dir=ROOT) as folder:
         store = new_maps(Path(folder) / "maps.zarr", model, SIZE_PX)

@@ -17,9 +17,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from cvlarray.inference.maps import PROBABILITY
+from cvlarray.models import LandCoverClass
 from cvlarray.names import FUSED_CONFIDENCE, NEEDS_REVIEW, SOURCE, Source
 
-__all__ = ["FusionRule", "fuse", "needs_sar_by_pixel"]
+__all__ = ["FusionRule", "fuse", "needs_sar_by_pixel", "no_forest_seen"]
+
+_FOREST = (LandCoverClass.INTACT_FOREST, LandCoverClass.SECONDARY_GROWTH)
 
 Floats = NDArray[np.float32]
 Curve = Callable[[Floats], NDArray[np.floating[Any]]]
@@ -124,6 +128,25 @@ def fuse(
             for variable, layer in fused
         }
     )
+
+
+def no_forest_seen(maps: xr.Dataset, output: str = "land_cover") -> xr.DataArray:
+    """Return the probability that what was forest has changed, by the land cover seen there.
+
+    Parameters
+    ----------
+    maps
+        From `cvlarray.inference.infer` with a model of `cvlarray.models.LAND_COVER`.
+    output
+        Name of the class map.
+
+    Returns
+    -------
+    float32, dims as in ``maps``: that of the class where it is none of forest, 1 less it where it
+    is; NaN where not seen. Lazy if ``maps`` are.
+    """
+    stated: xr.DataArray = maps[PROBABILITY]
+    return stated.where(~maps[output].isin(_FOREST), 1 - stated)
 
 
 def needs_sar_by_pixel(coverage: xr.DataArray, like: xr.DataArray, tile_px: int) -> xr.DataArray:

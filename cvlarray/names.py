@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, IntFlag
 from typing import Any
 
@@ -342,6 +342,19 @@ RADAR_VARIABLES = (
 """What is said of a change that radar has found."""
 
 
+RADAR_BELIEF = Variable(
+    "radar_belief",
+    ("time", "y", "x"),
+    "float32",
+    np.float32("nan"),
+    {
+        "long_name": "probability that the pixel has changed, by the last dates of radar",
+        "units": "1",
+        "valid_range": [0.0, 1.0],
+    },
+)
+
+
 class Source(IntEnum):
     """Who says whether a pixel has changed."""
 
@@ -374,6 +387,12 @@ FUSED_CONFIDENCE = Variable(
         "valid_range": [0.0, 1.0],
     },
 )
+FUSED_VARIABLES = (
+    FUSED_CONFIDENCE,
+    SOURCE,
+    replace(NEEDS_REVIEW, dims=FUSED_CONFIDENCE.dims),
+)
+"""What optical and radar say together."""
 
 ALARM_FIRST = date_variable("alarm_first", "date at which the pending or confirmed change began")
 ALARM_CONFIRMED = date_variable("alarm_confirmed", "date that confirmed the change")

@@ -205,6 +205,10 @@ _stage_command(Stage.MONITOR, "Compare the monitoring period with the season; da
 _stage_command(
     Stage.SEGMENT, "Run the model of land cover over the dates watched, if the config has one."
 )
+_stage_command(
+    Stage.RADAR, "Look where clouds hide the ground by Sentinel-1, if the config says so."
+)
+_stage_command(Stage.FUSE, "Put together what optical and radar say, if the config has both.")
 _stage_command(Stage.ALERTS, "Draw polygons round changed pixels and make alerts of them.")
 _stage_command(Stage.REPORT, "Write the HTML report.")
 

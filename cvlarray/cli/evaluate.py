@@ -35,6 +35,9 @@ def evaluate(
     real: Annotated[
         Path | None, typer.Option(help="Folder with csmask_chips and opera_s1, real data.")
     ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Label chips by two annotators, for Cohen's kappa.")
+    ] = None,
 ) -> None:
     """Measure models on simulated regions held out by seed and by ranges, and on real data."""
     from cvlarray.evaluation import HeldOut, write_page  # noqa: PLC0415 (loads the kernels)
@@ -47,6 +50,7 @@ def evaluate(
                 _loaded(models or []),
                 HeldOut(regions, size_px),
                 real_data=real,
+                labels=labels,
                 on_region=on_region,
             )
         except ValueError as error:
@@ -97,6 +101,8 @@ def _table(found: Evaluation) -> Table:
             _add(table, change.model, name, _ends(change.scores, place), over)
     for fused in found.fused:
         _add(table, "fused, calibrated", "ECE", _ends(fused.calibrated_error), None)
+    if found.kappa is not None:
+        table.add_row("annotators", "Cohen's kappa", f"{found.kappa:.3f}", "", "", "")
     return table
 
 

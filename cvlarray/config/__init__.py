@@ -11,6 +11,7 @@ from cvlarray.config.cluster import (
     Threads,
 )
 from cvlarray.config.load import load_config
+from cvlarray.config.models import RadarConfig
 from cvlarray.config.run import RunConfig
 from cvlarray.config.schema import json_schema
 
@@ -20,6 +21,7 @@ __all__ = [
     "GatewayCluster",
     "KubernetesCluster",
     "LocalCluster",
+    "RadarConfig",
     "RunConfig",
     "SchedulerAddress",
     "SlurmCluster",

@@ -21,11 +21,42 @@ class LandCoverConfig(Section):
     )
 
 
+class RadarConfig(Section):
+    """Changes that Sentinel-1 shows where clouds hide most of a tile (`masking.max_masked_share`).
+
+    They become alerts that a person must look at, beside those of optical images.
+    """
+
+    checkpoint: Path | None = Field(
+        default=None,
+        description="Folder of a checkpoint that every worker sees, relative to this YAML; null: "
+        "the radar rule, which needs no training.",
+    )
+    source: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Catalogue of Sentinel-1, as search.source; null: that one.",
+    )
+    collection: str = Field(
+        default="sentinel-1-rtc",
+        description="STAC collection of terrain-corrected gamma0.",
+    )
+    history_days: int = Field(
+        default=365,
+        ge=90,
+        le=1826,
+        description="Days before the monitoring period that say what is usual, 90 to 1826.",
+    )
+
+
 class ModelsConfig(Section):
     """Models over the cube, and how they are run."""
 
     land_cover: LandCoverConfig | None = Field(
         default=None, description="Land cover of the dates watched; null: none, no stage."
+    )
+    radar: RadarConfig | None = Field(
+        default=None, description="Changes by Sentinel-1; null: none, no stage."
     )
     runtime: Literal["torch", "openvino"] = Field(
         default="torch",

@@ -17,6 +17,8 @@ PATH_KEYS: tuple[tuple[str, ...], ...] = (
     ("region", "file"),
     ("search", "source"),
     ("models", "land_cover", "checkpoint"),
+    ("models", "radar", "checkpoint"),
+    ("models", "radar", "source"),
     ("layers", "*", "source", "path"),
     ("delivery", "channels", "*", "path"),
     ("cluster", "manifest"),

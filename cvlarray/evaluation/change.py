@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cvlarray.baseline import fit_baseline, predict
 from cvlarray.evaluation.regions import Region
 from cvlarray.features import feature_cube
-from cvlarray.inference import change_probability, infer
+from cvlarray.inference import change_probability, confirmed_change, infer
 from cvlarray.masking import is_clear
 from cvlarray.models import Model
 from cvlarray.names import NO_DATE, NODATA_DN
@@ -36,15 +36,16 @@ _DONE_BY_PEOPLE = (
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of dates of a region, and the truth."""
+    """Pairs of dates of a region, each looked at again on the date after, and the truth."""
 
     region: Region
     cube: xr.Dataset
-    """``red_before``, ``red_expected_before``, ``red_after``, ... (time, y, x); ``time`` is the
-    later date's place in `dates`, as several pairs may end on one."""
-    before: tuple[int, ...]
+    """``red_before``, ``red_expected_before``, ``red_after``, ... (look, y, x), its first dimension
+    named ``time``."""
     after: tuple[int, ...]
-    """Places of each pair's dates."""
+    """Place in `dates` of each pair's later one."""
+    looks: tuple[tuple[int, int], ...]
+    """Places in `cube` of each pair, and of its earlier date with the date after the pair."""
     dates: tuple[dt.date, ...]
     is_changed: NDArray[np.bool_]
     """(pair, y, x) whether people changed it in between."""
@@ -96,16 +97,20 @@ def pairs_of(
     season = fit_baseline(_seen(region, history, bands))
     seen = _seen(region, dates, bands)
     expected = predict(season, seen["time"].to_numpy()).compute()
-    places = [(late - by, late) for by in _SCALES for late in range(by, len(dates))]
-    before, after = (tuple(place[end] for place in places) for end in (0, 1))
+    places = [(late - by, late) for by in _SCALES for late in range(by, len(dates) - 1)]
+    again = [(early, late + 1) for early, late in places]
+    drawn = sorted({*places, *again})
+    looks = [
+        (drawn.index(one), drawn.index(other)) for one, other in zip(places, again, strict=True)
+    ]
     days = tuple(at.date for at in dates)
     whole = changes_between(region.landscape, region.landscape.pixels, days[0], days[-1])
     by_people = np.isin(whole.to_class, _DONE_BY_PEOPLE) & (whole.to_class != whole.from_class)
     return Pairs(
         region,
-        _roles(seen, expected, before, after, bands),
-        before,
-        after,
+        _roles(seen, expected, drawn, bands),
+        tuple(late for _, late in places),
+        tuple(looks),
         days,
         np.stack([_changed(region, days[a], days[b]) for a, b in places]),
         np.where(by_people, whole.first_changed, NO_DATE).astype(np.int32),
@@ -127,7 +132,8 @@ def count_change(pairs: Pairs, model: Model, threshold: float = 0.5) -> ChangeCo
     """
     names = [band.name for band in model.spec.bands]
     maps = infer(pairs.cube[names], model, window=256, overlap=128 if model.spec.halo > 32 else 64)
-    said = change_probability(maps, model.spec.output).to_numpy()
+    looks = change_probability(maps, model.spec.output).to_numpy()
+    said = np.stack([confirmed_change(looks[one], looks[again]) for one, again in pairs.looks])
     known = np.isfinite(said)
     bins = np.minimum((np.where(known, said, 0) * N_BINS).astype(np.int64), N_BINS - 1)
     index = pairs.is_changed[known].astype(np.int64) * N_BINS + bins[known]
@@ -179,8 +185,7 @@ def _changed(region: Region, before: dt.date, after: dt.date) -> NDArray[np.bool
 def _roles(
     seen: xr.DataArray,
     expected: xr.DataArray,
-    before: Sequence[int],
-    after: Sequence[int],
+    places: Sequence[tuple[int, int]],
     bands: Sequence[str],
 ) -> xr.Dataset:
     """Return each pair's bands by their names and roles, int16."""
@@ -188,9 +193,10 @@ def _roles(
     rounded = whole.fillna(NODATA_DN).astype(np.int16)
     layers = {}
     for name in bands:
-        for role, places in (("before", before), ("after", after)):
+        for end, role in enumerate(("before", "after")):
+            dates = [place[end] for place in places]
             for kind, source in (("", seen), ("expected_", rounded)):
-                layer = source.sel(feature=name, drop=True).isel(time=list(places))
+                layer = source.sel(feature=name, drop=True).isel(time=dates)
                 layers[f"{name}_{kind}{role}"] = layer.drop_vars("time").assign_attrs({})
     return xr.Dataset(layers)
 

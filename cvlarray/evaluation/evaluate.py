@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvlarray.evaluation.annotators import kappa_of
 from cvlarray.evaluation.bootstrap import Estimate, estimate
 from cvlarray.evaluation.change import (
     ChangeCounts,
@@ -42,6 +43,7 @@ from cvlarray.models import ChangeRule, Model, RadarRule, SpectralRule
 from cvlarray.names import Source
 from cvlarray.radar.departure import CHANNELS
 from cvlarray.simulate.sentinel2 import SENTINEL2_BANDS
+from cvlarray.training.chips import read_chips
 
 __all__ = ["Kinds", "evaluate", "sorted_by_kind"]
 
@@ -87,6 +89,7 @@ def evaluate(
     held_out: HeldOut | None = None,
     *,
     real_data: Path | None = None,
+    labels: Path | None = None,
     on_region: Callable[[str, int, int], None] = lambda _name, _done, _all: None,
 ) -> Evaluation:
     """Run models over invented regions that none was trained on, and over real data.
@@ -99,14 +102,19 @@ def evaluate(
         Which regions; a few of moderate size if None.
     real_data
         Folder of reference data with ``csmask_chips`` and ``opera_s1``, if there is one.
+    labels
+        Folder of label chips by two annotators, whose agreement is wanted.
     on_region
         Told the name of each region, how many are done, and how many there are.
 
     Raises
     ------
     ValueError
-        If a model takes what can't be drawn.
+        If a model takes what can't be drawn, or the label chips have one annotator.
+    StoreError
+        If the label chips can't be read.
     """
+    kappa = None if labels is None else kappa_of(read_chips(labels))
     held = held_out or HeldOut()
     kinds = sorted_by_kind(models)
     tuning = _Tallies(kinds, held, thresholds=None)
@@ -128,6 +136,7 @@ def evaluate(
         _fused_results(kinds, tuning.fused, tallies.fused),
         real_checks(real_data, kinds.land_cover, kinds.radar) if real_data else [],
         tallies.pictures,
+        kappa,
     )
 
 

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from cvlarray.alerts.feedback import Calibration, calibrate
 from cvlarray.evaluation.radar import Rains, radar_probability
-from cvlarray.fusion import fuse, needs_sar_by_pixel
+from cvlarray.fusion import fuse, needs_sar_by_pixel, no_forest_seen
 from cvlarray.inference import infer
 from cvlarray.masking import SclQuality, is_clear, tile_coverage
-from cvlarray.models import LandCoverClass, Model
+from cvlarray.models import Model
 from cvlarray.names import NODATA_DN, Source
 from cvlarray.radar import radar_belief
 from cvlarray.simulate import Calendar, sentinel2_cube
@@ -56,7 +55,9 @@ def fused_of(
     bands = [band.name for band in land_cover.spec.bands]
     cube = sentinel2_cube(landscape, passes, bands=(*bands, "scl")).compute()
     seen = cube[bands].where(is_clear(cube["scl"]), NODATA_DN)
-    optical = _disturbed(seen, land_cover)
+    optical = no_forest_seen(
+        infer(seen, land_cover, window=256, overlap=64), land_cover.spec.output
+    )
     belief = radar_belief(radar_probability(rains, radar))
     coverage = tile_coverage(SclQuality()(cube), _TILE_PX)["needs_sar"]
     belief = belief.assign_coords(y=optical["y"], x=optical["x"])
@@ -97,11 +98,3 @@ def error_of(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the expected calibration error (ECE) of counts (3, `N_BINS`), shape ()."""
     total = counts[0].sum()
     return np.asarray(np.abs(counts[1] - counts[2]).sum() / total if total else np.nan)
-
-
-def _disturbed(seen: xr.Dataset, model: Model) -> xr.DataArray:
-    """Return the probability of anything but forest, by class and its probability."""
-    maps = infer(seen, model, window=256, overlap=64)
-    classes, stated = maps[model.spec.output], maps["probability"]
-    forest = [LandCoverClass.INTACT_FOREST, LandCoverClass.SECONDARY_GROWTH]
-    return stated.where(~classes.isin(forest), 1 - stated)

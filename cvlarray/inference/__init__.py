@@ -2,7 +2,7 @@
 
 from cvlarray.inference.blend import Blend, Cosine, Crop
 from cvlarray.inference.block import NO_CLASS
-from cvlarray.inference.changed import change_probability
+from cvlarray.inference.changed import change_probability, confirmed_change
 from cvlarray.inference.infer import infer
 from cvlarray.inference.lattice import Lattice
 from cvlarray.inference.lease import Lease, LeaseStatistics, Windows, run_lease, superblocks
@@ -18,6 +18,7 @@ __all__ = [
     "LeaseStatistics",
     "Windows",
     "change_probability",
+    "confirmed_change",
     "create_maps",
     "infer",
     "map_variables",

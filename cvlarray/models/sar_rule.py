@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from cvlarray.models.model import Band, BoolArray, FloatArray, ModelSpec
-from cvlarray.radar.departure import CHANNELS
+from cvlarray.radar.departure import OF_ONE_DATE
 
 __all__ = ["SAR_CLASSES", "RadarRule"]
 
@@ -35,7 +35,7 @@ class RadarRule:
     @property
     def spec(self) -> ModelSpec:
         """Departures from the usual backscatter in, changed or not out."""
-        bands = tuple(Band(name, "dB") for name in CHANNELS)
+        bands = tuple(Band(name, "dB") for name in OF_ONE_DATE)
         return ModelSpec(
             "radar_rule", bands, SAR_CLASSES, halo=_WINDOW_PX // 2, output="radar_change"
         )

@@ -42,6 +42,7 @@ def alert_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
         cvlarray.__version__,
         ledger.done(Stage.MONITOR),
         ledger.done(Stage.SEGMENT) if config.models.land_cover else {},
+        ledger.done(Stage.RADAR) if config.models.radar else {},
         *(part.model_dump() for part in settings),
         layer_editions(config),
         config.enrichment.model_dump(),
@@ -99,12 +100,16 @@ def _outlined(alerts: gpd.GeoDataFrame, context: RunContext) -> gpd.GeoDataFrame
 def update_events(context: RunContext) -> None:
     """Take what the dates say into the events, as far as it isn't known yet."""
     config, workspace = context.config, context.workspace
-    acquisitions = read_acquisitions(
-        workspace.sightings,
-        context.tiles,
-        "sentinel-2",
-        min_confidence=config.monitor.min_confidence,
-    )
+    folders = {"sentinel-2": workspace.sightings}
+    if config.models.radar is not None:
+        folders["sentinel-1"] = workspace.radar_sightings
+    acquisitions = [
+        one
+        for sensor, folder in folders.items()
+        for one in read_acquisitions(
+            folder, context.tiles, sensor, min_confidence=config.monitor.min_confidence
+        )
+    ]
     rules = EventRules(
         min_pixels=min_pixels(config.vectorize.min_area_m2, config.grid.resolution_m),
         connectivity=config.vectorize.connectivity,

@@ -218,7 +218,7 @@ def ingest_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     """
     ingest = Ingest.of(context)
     bands = [variable.name for variable in ingest.read.variables]
-    hashes = {scene.id: _scene_hash(scene, bands) for scene in context.scenes}
+    hashes = {scene.id: scene_hash(scene, bands) for scene in context.scenes}
     details = {row.unit: row.detail for row in ledger.rows(Stage.INGEST)}
     units = []
     for number, (tile, over) in enumerate(zip(context.tiles, _days_over(context), strict=True)):
@@ -342,7 +342,7 @@ def _days_over(context: RunContext) -> Iterator[tuple[Day, ...]]:
         )
 
 
-def _scene_hash(scene: Scene, bands: Sequence[str]) -> str:
+def scene_hash(scene: Scene, bands: Sequence[str]) -> str:
     """Hash what the scene's pixels depend on; a local file that was replaced counts as new."""
     assets = [scene.assets[band] for band in bands if band in scene.assets]
     sun = scene.sun_azimuth, scene.sun_elevation

@@ -11,12 +11,14 @@ from cvlarray.cluster import Executor, Task
 from cvlarray.config import RunConfig
 from cvlarray.errors import CheckpointError, ConfigError, MissingExtraError
 from cvlarray.inference import Lattice, Windows
-from cvlarray.models import Model, SpectralRule
+from cvlarray.models import Model, RadarRule, SpectralRule
 from cvlarray.models.checkpoint import read_card
 from cvlarray.models.runtime import Precision, Runtime
 from cvlarray.pipeline.context import threads_of_a_worker
 
-__all__ = ["checkpoint_of", "identity_of", "land_cover_model", "prepare", "windows_of"]
+__all__ = [
+    "checkpoint_of", "identity_of", "land_cover_model", "prepare", "radar_model", "windows_of",
+]  # fmt: skip
 
 
 def land_cover_model(config: RunConfig) -> Model | None:
@@ -34,14 +36,34 @@ def land_cover_model(config: RunConfig) -> Model | None:
     if config.models.land_cover is None:
         return None
     folder = config.models.land_cover.checkpoint
-    model = SpectralRule() if folder is None else _checkpoint(folder, config)
+    model = SpectralRule() if folder is None else _checkpoint(folder, "land_cover", config)
     _check_bands(model, config)
     _check_windows(model, config)
     return model
 
 
+def radar_model(config: RunConfig) -> Model | None:
+    """Return the model of radar, not loaded yet; None if the run has none.
+
+    Raises
+    ------
+    ConfigError
+        If it needs other windows.
+    CheckpointError
+        If the folder isn't a checkpoint of radar.
+    MissingExtraError
+        If what runs it isn't installed.
+    """
+    if config.models.radar is None:
+        return None
+    folder = config.models.radar.checkpoint
+    model = RadarRule() if folder is None else _checkpoint(folder, "radar", config)
+    _check_windows(model, config)
+    return model
+
+
 def checkpoint_of(config: RunConfig) -> Path | None:
-    """Return the folder of the weights; None if the run has no model, or one without weights."""
+    """Return the folder of land cover's weights; None if the run has none."""
     return None if config.models.land_cover is None else config.models.land_cover.checkpoint
 
 
@@ -51,15 +73,25 @@ def windows_of(config: RunConfig) -> Windows:
     return Windows(models.window, models.overlap, batch_size=models.batch_size)
 
 
-def prepare(model: Model, workers: Executor, config: RunConfig) -> None:
+def prepare(model: Model, folder: Path | None, workers: Executor, config: RunConfig) -> None:
     """Let every process that will run the model load and check it, once.
+
+    Parameters
+    ----------
+    model
+        What will be run.
+    folder
+        Of its weights; None if it has none.
+    workers
+        Who will run it.
+    config
+        How.
 
     Raises
     ------
     CheckpointError
         If one doesn't see the checkpoint, or computes something else than whoever trained it.
     """
-    folder = checkpoint_of(config)
     if folder is None:
         return
     task = Task(f"model-{model.spec.version}", needs_gpu=config.models.device != "cpu")
@@ -93,20 +125,25 @@ def identity_of(model: Model, config: RunConfig) -> dict[str, Any]:
     return identity
 
 
-def _checkpoint(folder: Path, config: RunConfig) -> Model:
+_OUTPUTS = {"land_cover": "land_cover", "radar": "radar_change"}
+"""What a model of each section says."""
+
+
+def _checkpoint(folder: Path, section: str, config: RunConfig) -> Model:
     try:
         import torch  # noqa: F401, PLC0415 (an extra)
 
         from cvlarray.models.torch_model import CheckpointModel  # noqa: PLC0415 (takes a second)
     except ImportError as error:
         raise MissingExtraError(
-            "models.land_cover.checkpoint needs `pip install 'cvlarray[models]'` (here: make "
-            "models); leave it null for the spectral rule"
+            f"models.{section}.checkpoint needs `pip install 'cvlarray[models]'` (here: make "
+            "models); leave it null for the rule without training"
         ) from error
     card = read_card(folder)
-    if card.output != "land_cover":
+    if card.output != _OUTPUTS[section]:
         raise CheckpointError(
-            f"{folder} says {card.output}, models.land_cover needs a model that says land_cover"
+            f"{folder} says {card.output}, models.{section} needs a model that says "
+            f"{_OUTPUTS[section]}"
         )
     return CheckpointModel(folder.resolve(), card, _runtime(config))
 

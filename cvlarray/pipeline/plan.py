@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cvlarray.config import RunConfig, Threads
+from cvlarray.config import RadarConfig, RunConfig, Threads
 from cvlarray.features import bands_of
 from cvlarray.kernels.season import coefficient_names, moment_names
 from cvlarray.names import READ_STATUS
@@ -18,12 +18,14 @@ from cvlarray.pipeline.execute import missing_units
 from cvlarray.pipeline.ingest import Ingest, count_ingest_units, ingest_units
 from cvlarray.pipeline.lease_memory import lease_bytes, model_bytes
 from cvlarray.pipeline.models import land_cover_model
+from cvlarray.pipeline.radar import POLARISATIONS
 from cvlarray.pipeline.search import find_context
 from cvlarray.pipeline.segment import leases
 from cvlarray.pipeline.source_bytes import source_bytes
 from cvlarray.pipeline.state import state_bytes
 from cvlarray.pipeline.stored_bytes import changes_bytes, stored_bytes
 from cvlarray.pipeline.units import Stage
+from cvlarray.radar.departure import AROUND_PX, CHANNELS
 from cvlarray.store import Ledger
 
 PROCESS_BYTES = 600e6
@@ -87,13 +89,18 @@ def make_plan(config: RunConfig, *, last: Stage = Stage.REPORT) -> Plan:
     """
     context = find_context(config, workspace_of(config))
     per_tile = dict.fromkeys((Stage.BASELINE, Stage.MONITOR), len(context.tiles))
-    whole = dict.fromkeys((Stage.SEARCH, Stage.ALERTS, Stage.REPORT), 1)
+    whole = dict.fromkeys((Stage.ALERTS, Stage.REPORT), 1)
+    models = config.models
+    by_radar = 0 if models.radar is None else len(context.tiles)
     n_corrected = 2 * len(context.tiles) if config.normalize.enabled else 0
     counts = {
+        Stage.SEARCH: 1 + (models.radar is not None),
         Stage.INGEST: count_ingest_units(context),
         Stage.NORMALIZE: n_corrected,
         Stage.PRIOR: int(config.baseline.regional_prior),
-        Stage.SEGMENT: sum(1 for _ in leases(context)) if config.models.land_cover else 0,
+        Stage.SEGMENT: sum(1 for _ in leases(context)) if models.land_cover else 0,
+        Stage.RADAR: by_radar,
+        Stage.FUSE: by_radar if models.land_cover else 0,
         **per_tile,
         **whole,
     }
@@ -123,6 +130,9 @@ def make_plan(config: RunConfig, *, last: Stage = Stage.REPORT) -> Plan:
     )
 
 
+REVISIT_DAYS = 12
+"""Between dates of one orbit of one satellite of Sentinel-1."""
+
 N_MASK_ARRAYS = 3
 """Bytes a pixel while a mask is worked out: flags before and after, and where they change."""
 
@@ -141,6 +151,9 @@ def _peak_bytes(context: RunContext) -> float:
         n_leases = min(n_threads, sum(1 for _ in leases(context)))
         lease = model_bytes(context.config) + n_leases * lease_bytes(context, model)
         largest = max(largest, lease)
+    radar = context.config.models.radar
+    if radar is not None:
+        largest = max(largest, n_tiles * _radar_bytes(context, radar))
     does_all = isinstance(context.config.cluster, Threads)
     return (PROCESS_BYTES if does_all else WORKER_BYTES) + largest
 
@@ -173,6 +186,18 @@ def _monitor_bytes(context: RunContext) -> float:
     features = 2 * 2 * n_features * n_dates
     of_pixel = features + 3 * state_bytes(context.config)
     return _strip_bytes(context, n_dates) + float(_tile_pixels(context) * of_pixel)
+
+
+def _radar_bytes(context: RunContext, radar: RadarConfig) -> float:
+    """Return what a unit of radar holds of an orbit, with the border that is read with the tile.
+
+    Its dates of two polarisations are there as read and in dB, those watched as departures too.
+    """
+    period = context.config.periods.monitoring
+    n_watched = (period.end - period.start).days / REVISIT_DAYS
+    n_dates = radar.history_days / REVISIT_DAYS + n_watched
+    side = math.isqrt(_tile_pixels(context)) + 2 * AROUND_PX
+    return side**2 * 4 * (len(POLARISATIONS) * 2 * n_dates + (len(CHANNELS) + 3) * n_watched)
 
 
 def _strip_bytes(context: RunContext, n_dates: int) -> float:

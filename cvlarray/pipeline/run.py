@@ -13,13 +13,15 @@ from cvlarray.pipeline.alerts import alert_units
 from cvlarray.pipeline.baseline import baseline_units, create_baseline
 from cvlarray.pipeline.context import RunContext, workspace_of
 from cvlarray.pipeline.execute import missing_units, run_stage
+from cvlarray.pipeline.fuse import create_fused, fuse_units
 from cvlarray.pipeline.ingest import create_cube, ingest_units
-from cvlarray.pipeline.models import land_cover_model, prepare
+from cvlarray.pipeline.models import checkpoint_of, land_cover_model, prepare, radar_model
 from cvlarray.pipeline.monitor import create_detections, monitor_units
 from cvlarray.pipeline.normalize import normalize_units
 from cvlarray.pipeline.offsets import warn_of_offsets
 from cvlarray.pipeline.prior import prior_units
 from cvlarray.pipeline.progress import Progress
+from cvlarray.pipeline.radar import create_radar, radar_units
 from cvlarray.pipeline.record import recorded
 from cvlarray.pipeline.report import report_units
 from cvlarray.pipeline.search import load_context, search_units
@@ -57,7 +59,7 @@ def run_pipeline(
         a unit fails. What was done stays done.
     """
     workspace = workspace_of(config)
-    land_cover = land_cover_model(config)
+    land_cover, radar = land_cover_model(config), radar_model(config)
     with (
         workspace.lock(),
         Ledger(workspace.ledger) as ledger,
@@ -95,6 +97,7 @@ def run_pipeline(
             create_detections(context)
             stages.run(Stage.MONITOR, monitor_units(context, ledger))
         _segment(context, land_cover, stages)
+        _look_by_radar(context, radar, stages)
         if stages.reaches(Stage.ALERTS):
             stages.forget_lost(Stage.ALERTS, workspace.events)
             stages.run(Stage.ALERTS, alert_units(context, ledger))
@@ -126,8 +129,26 @@ def _segment(context: RunContext, land_cover: Model | None, stages: _Stages) -> 
         create_land_cover(context, stages.ledger, land_cover)
         units = segment_units(context, stages.ledger, land_cover)
         if missing_units(units, stages.ledger, Stage.SEGMENT):
-            prepare(land_cover, stages.workers, context.config)
+            prepare(land_cover, checkpoint_of(context.config), stages.workers, context.config)
         stages.run(Stage.SEGMENT, units)
+
+
+def _look_by_radar(context: RunContext, radar: Model | None, stages: _Stages) -> None:
+    """Run the model of radar, if there is one, and put what it says to what land cover says."""
+    config, workspace = context.config, context.workspace
+    if config.models.radar is None or radar is None:
+        return
+    if stages.reaches(Stage.RADAR):
+        stages.forget_lost(Stage.RADAR, workspace.radar)
+        create_radar(context)
+        units = radar_units(context, stages.ledger, radar)
+        if missing_units(units, stages.ledger, Stage.RADAR):
+            prepare(radar, config.models.radar.checkpoint, stages.workers, config)
+        stages.run(Stage.RADAR, units)
+    if config.models.land_cover is not None and stages.reaches(Stage.FUSE):
+        stages.forget_lost(Stage.FUSE, workspace.fused)
+        create_fused(context)
+        stages.run(Stage.FUSE, fuse_units(context, stages.ledger))
 
 
 def search_again(config: RunConfig, progress: Progress) -> None:

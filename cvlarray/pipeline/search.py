@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pystac
 
-from cvlarray.catalog import load_items, save_items, search
-from cvlarray.config import RunConfig
+from cvlarray.catalog import SearchResult, load_items, save_items, search
+from cvlarray.config import RadarConfig, RunConfig
 from cvlarray.cube import group_by_day
 from cvlarray.errors import ItemError, SearchError
 from cvlarray.pipeline.context import RunContext
@@ -16,12 +19,15 @@ from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.sensors import Scene, harmonized, read_item
 from cvlarray.store import Ledger, Workspace, input_hash
 
+Usable = tuple[pystac.Item, Scene]
+"""An item, and what it was read as."""
+
 N_REASONS = 20
 """Rejected items that the ledger names; the others it counts."""
 
 
 def search_units(config: RunConfig, workspace: Workspace) -> list[WorkUnit]:
-    """Return the one unit of the search.
+    """Return the unit of the search, and that of Sentinel-1 if the run looks by radar too.
 
     A rerun with the same question reads the saved answer, so it works on the same items even if
     the catalogue has changed since.
@@ -30,7 +36,15 @@ def search_units(config: RunConfig, workspace: Workspace) -> list[WorkUnit]:
     # What isn't asked for doesn't count: keys that a newer version adds leave old answers valid.
     key = input_hash(*(part.model_dump(exclude_none=True) for part in question[:2]), question[2])
     work = partial(search_catalog, config, workspace)
-    return [WorkUnit(Stage.SEARCH, "items", key, 0, work)]
+    units = [WorkUnit(Stage.SEARCH, "items", key, 0, work)]
+    radar = config.models.radar
+    if radar is not None:
+        asked = radar.model_dump(exclude={"checkpoint"}, exclude_none=True)
+        key = input_hash(key, asked)
+        units.append(
+            WorkUnit(Stage.SEARCH, "radar", key, 0, partial(search_radar, radar, config, workspace))
+        )
+    return units
 
 
 def search_catalog(config: RunConfig, workspace: Workspace) -> UnitOutcome:
@@ -41,14 +55,42 @@ def search_catalog(config: RunConfig, workspace: Workspace) -> UnitOutcome:
     SearchError
         If nothing usable is found.
     """
-    found, reasons = usable_items(config)
+    return _saved(*usable_items(config), workspace.items)
+
+
+def search_radar(radar: RadarConfig, config: RunConfig, workspace: Workspace) -> UnitOutcome:
+    """Ask the catalogue for Sentinel-1 and save the items that can be read.
+
+    Raises
+    ------
+    SearchError
+        If nothing usable is found.
+    """
+    period = config.periods.monitoring
+    found = search(
+        radar.source or config.search.source,
+        collections=(radar.collection,),
+        region=config.region.to_geometry(),
+        start=period.start - dt.timedelta(days=radar.history_days),
+        end=period.end,
+    )
+    return _saved(*_readable(found), workspace.radar_items)
+
+
+def radar_scenes(workspace: Workspace) -> list[Scene]:
+    """Return the scenes of Sentinel-1 that the search found."""
+    return [read_item(item) for item in load_items(workspace.radar_items)]
+
+
+def _saved(found: Sequence[Usable], reasons: Sequence[str], path: Path) -> UnitOutcome:
+    """Save what was found, with what became of the rest for the ledger."""
     items = [item for item, _ in found]
-    save_items(items, workspace.items)
+    save_items(items, path)
     detail = {"n_items": len(items), "n_rejected": len(reasons), "rejected": reasons[:N_REASONS]}
-    return UnitOutcome(n_bytes_written=workspace.items.stat().st_size, detail=detail)
+    return UnitOutcome(n_bytes_written=path.stat().st_size, detail=detail)
 
 
-def usable_items(config: RunConfig) -> tuple[list[tuple[pystac.Item, Scene]], list[str]]:
+def usable_items(config: RunConfig) -> tuple[list[Usable], list[str]]:
     """Return the items of the run that fit a sensor profile as scenes, and why the others don't.
 
     Raises
@@ -65,7 +107,12 @@ def usable_items(config: RunConfig) -> tuple[list[tuple[pystac.Item, Scene]], li
         max_cloud_cover=config.search.max_cloud_cover_percent,
         cql2_filter=config.search.cql2_filter,
     )
-    usable: list[tuple[pystac.Item, Scene]] = []
+    return _readable(found)
+
+
+def _readable(found: SearchResult) -> tuple[list[Usable], list[str]]:
+    """Return the items that fit a sensor profile as scenes, and why the others don't."""
+    usable: list[Usable] = []
     reasons = [f"{item.id} {item.reason}" for item in found.rejected]
     for item in found:
         try:
@@ -132,7 +179,7 @@ def _has_answer(config: RunConfig, workspace: Workspace) -> bool:
     """Return whether the ledger knows the run's question as answered."""
     if not workspace.ledger.exists():
         return False
-    (unit,) = search_units(config, workspace)
+    unit, *_ = search_units(config, workspace)
     with Ledger(workspace.ledger) as ledger:
         return ledger.done(Stage.SEARCH).get(unit.key) == unit.input_hash
 

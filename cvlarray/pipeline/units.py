@@ -21,6 +21,8 @@ class Stage(StrEnum):
     BASELINE = "baseline"
     MONITOR = "monitor"
     SEGMENT = "segment"
+    RADAR = "radar"
+    FUSE = "fuse"
     ALERTS = "alerts"
     REPORT = "report"
     CHANGES = "changes"
@@ -36,6 +38,8 @@ class Stage(StrEnum):
             Stage.BASELINE,
             Stage.MONITOR,
             Stage.SEGMENT,
+            Stage.RADAR,
+            Stage.FUSE,
             Stage.CHANGES,
         }
 

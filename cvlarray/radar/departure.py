@@ -8,6 +8,8 @@ dry season, is taken off: a change is what one place does and its surroundings d
 from __future__ import annotations
 
 import datetime as dt
+import operator
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -18,10 +20,16 @@ from scipy import ndimage
 
 from cvlarray.radar.decibels import to_decibels
 
-__all__ = ["CHANNELS", "LEAST_HISTORY", "radar_departure"]
+__all__ = ["CHANNELS", "LEAST_HISTORY", "OF_ONE_DATE", "STACKED_DATES", "radar_departure"]
 
-CHANNELS = ("vv_departure", "vh_departure", "vh_vv_departure", "vv_usual", "vh_usual")
+OF_ONE_DATE = ("vv_departure", "vh_departure", "vh_vv_departure", "vv_usual", "vh_usual")
+"""What a date alone shows, beside what is usual."""
+
+CHANNELS = (*OF_ONE_DATE, "vv_lately", "vh_lately")
 """Variables of `radar_departure`, all in dB."""
+
+STACKED_DATES = 4
+"""Dates whose departures are averaged: speckle of 4.4 looks hides 1 dB on one date, not on four."""
 
 _POLARISATIONS = ("vv", "vh")
 
@@ -55,8 +63,9 @@ def radar_departure(series: xr.Dataset, *, until: dt.date | str) -> xr.Dataset:
 
     Returns
     -------
-    `CHANNELS` (time, y, x) float32 in dB: the departures of VV, VH and VH/VV, and what is usual of
-    VV and VH, the same on every date. NaN where a date is missing or the pixel has fewer than
+    `CHANNELS` (time, y, x) float32 in dB: the departures of VV, VH and VH/VV, what is usual of VV
+    and VH, the same on every date, and the mean departure of VV and VH over the last
+    `STACKED_DATES` dates returned. NaN where a date is missing or the pixel has fewer than
     `LEAST_HISTORY` dates in its history. Lazy if ``series`` is; the same for any chunks.
 
     Raises
@@ -89,6 +98,7 @@ def radar_departure(series: xr.Dataset, *, until: dt.date | str) -> xr.Dataset:
         "vh_vv_departure": departures["vh"] - departures["vv"],
         "vv_usual": usual["vv"].broadcast_like(watched["vv"]),
         "vh_usual": usual["vh"].broadcast_like(watched["vh"]),
+        **{f"{name}_lately": _lately(one) for name, one in departures.items()},
     }
     kept = {key: value for key, value in series["vh"].attrs.items() if key == "grid_mapping"}
     described = {
@@ -114,8 +124,18 @@ def _check_series(series: xr.Dataset) -> None:
 def _usual(history: xr.DataArray) -> xr.DataArray:
     """Return the median over dates, NaN where there are too few."""
     whole = history.chunk(time=-1) if history.chunks else history
-    median = whole.median("time", skipna=True).astype(np.float32)
-    return median.where(whole.count("time") >= LEAST_HISTORY)
+    is_known = whole.count("time") >= LEAST_HISTORY
+    # A pixel without any date would be warned of.
+    median = whole.where(is_known, 0).median("time", skipna=True).astype(np.float32)
+    return median.where(is_known)
+
+
+def _lately(departure: xr.DataArray) -> xr.DataArray:
+    """Return the mean of each date and those just before it, where they were seen."""
+    stack = [departure.shift(time=by) for by in range(STACKED_DATES)]
+    total = reduce(operator.add, (one.fillna(0) for one in stack))
+    n_seen = reduce(operator.add, (one.notnull().astype(np.int16) for one in stack))
+    return (total / n_seen).where(departure.notnull()).astype(np.float32)
 
 
 def _without_common(departure: xr.DataArray) -> xr.DataArray:

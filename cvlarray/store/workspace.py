@@ -109,6 +109,26 @@ class Workspace:
         return self._store("land_cover")
 
     @property
+    def radar_items(self) -> Path:
+        """The items of Sentinel-1 that the run works with, stac-geoparquet."""
+        return self.path / "radar_items.parquet"
+
+    @property
+    def radar(self) -> StoreLocation:
+        """What radar says of every pixel, at last and on every date watched, Zarr."""
+        return self._store("radar")
+
+    @property
+    def radar_sightings(self) -> Path:
+        """Folder of the changes that radar alone was asked for, a file a tile."""
+        return self.path / "radar_sightings"
+
+    @property
+    def fused(self) -> StoreLocation:
+        """What optical and radar say together on every date watched, Zarr."""
+        return self._store("fused")
+
+    @property
     def alerts(self) -> Path:
         """Folder of the alerts."""
         return self.path / "alerts"

@@ -226,8 +226,10 @@ class _Work:
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
         with _autocast(self.recipe.precision):
-            ready = normalised(batch.images, batch.is_valid, self.normalisation)
-            logits = self.network(torch.from_numpy(ready), torch.from_numpy(batch.is_valid))
+            ready = torch.from_numpy(
+                normalised(batch.images, batch.is_valid, self.normalisation)
+            ).contiguous(memory_format=torch.channels_last)  # two thirds of the time of a U-Net
+            logits = self.network(ready, torch.from_numpy(batch.is_valid))
         loss = _loss(logits.float(), batch, self.weights)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)

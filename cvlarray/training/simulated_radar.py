@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterator
 from typing import Literal
 
@@ -14,7 +15,7 @@ from pydantic import Field
 from cvlarray.models.model import Band
 from cvlarray.models.sar_rule import SAR_CLASSES
 from cvlarray.names import NO_DATE
-from cvlarray.radar.departure import CHANNELS, radar_departure
+from cvlarray.radar.departure import CHANNELS, STACKED_DATES, radar_departure
 from cvlarray.simulate import Calendar, LandCover, Landscape, changes_between, sentinel1_cube
 from cvlarray.simulate.acquisitions import OrbitState
 from cvlarray.training.chips import NO_LABEL, Chip, ChipKind
@@ -53,7 +54,7 @@ class SimulatedRadar(Settings):
                 yield from self._chips(landscape, departures.isel(time=number))
 
     def _departures(self, landscape: Landscape) -> xr.Dataset:
-        """Return some dates of the watch, in order."""
+        """Return some dates of the watch, in order, each beside those just before it."""
         rng = np.random.default_rng([landscape.seed, 17])
         orbit: OrbitState = "ascending" if rng.integers(2) else "descending"
         history = Calendar(
@@ -62,9 +63,12 @@ class SimulatedRadar(Settings):
         )
         watch = Calendar(self.watch_from, landscape.end).sentinel1(orbit_state=orbit)
         chosen = np.sort(rng.choice(len(watch), self.dates_a_landscape, replace=False))
-        passes = [*history.sentinel1(orbit_state=orbit), *(watch[k] for k in chosen)]
+        before = [range(max(0, k - STACKED_DATES + 1), k + 1) for k in chosen]
+        stacked = sorted(set(itertools.chain(*before)))
+        passes = [*history.sentinel1(orbit_state=orbit), *(watch[k] for k in stacked)]
         series = sentinel1_cube(landscape, passes).compute(scheduler="synchronous")
-        return radar_departure(series, until=self.watch_from.isoformat())
+        departures = radar_departure(series, until=self.watch_from.isoformat())
+        return departures.isel(time=np.searchsorted(stacked, chosen))
 
     def _chips(self, landscape: Landscape, date: xr.Dataset) -> Iterator[Chip]:
         day: dt.date = date["time"].to_numpy().astype("datetime64[D]").item()

@@ -28,7 +28,7 @@ def test_help_names_every_command(cvlarray):
     listed = cvlarray("--help").stdout
     for name in (
         "run", "plan", "status", "search", "ingest", "normalize", "prior", "baseline",
-        "monitor", "segment", "alerts",
+        "monitor", "segment", "radar", "fuse", "alerts",
         "report", "demo", "schema", "review", "invite", "labels", "coverage", "deliver", "package",
         "verify", "stats", "sample", "reanalyse", "calibrate",
     ):  # fmt: skip
@@ -75,8 +75,8 @@ def test_status_before_any_run_is_all_zeros(cvlarray, tmp_path):
     result = cvlarray("status", CONFIGS / "demo.yaml", "--workspace", tmp_path, "--json")
     stages = json.loads(result.stdout)
     assert [stage["stage"] for stage in stages] == [
-        "search", "ingest", "normalize", "prior", "baseline", "monitor", "segment", "alerts",
-        "report", "changes", "annual",
+        "search", "ingest", "normalize", "prior", "baseline", "monitor", "segment", "radar",
+        "fuse", "alerts", "report", "changes", "annual",
     ]  # fmt: skip
     assert all(stage["n_done"] == 0 for stage in stages)
 
@@ -98,7 +98,7 @@ def test_a_run_from_the_filled_in_config_has_nothing_left_to_do(cvlarray, demo_w
 def test_status_counts_the_demos_units(cvlarray, demo_workspace):
     stages = json.loads(cvlarray("status", demo_workspace / "run.yaml", "--json").stdout)
     done = {stage["stage"]: stage["n_done"] for stage in stages}
-    off = dict.fromkeys(("normalize", "prior", "segment", "changes", "annual"), 0)
+    off = dict.fromkeys(("normalize", "prior", "segment", "radar", "fuse", "changes", "annual"), 0)
     assert done == dict.fromkeys(done, 1) | {"ingest": 6} | off
 
 

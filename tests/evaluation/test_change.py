@@ -10,7 +10,7 @@ import xarray as xr
 from sklearn import metrics
 
 from cvlarray.evaluation import HeldOut
-from cvlarray.evaluation.change import N_BINS, Pairs, best_threshold, count_change
+from cvlarray.evaluation.change import N_BINS, Pairs, best_threshold, count_change, pairs_of
 from cvlarray.models import Band, ModelSpec
 
 SIDE = 16
@@ -29,7 +29,7 @@ class Oracle:
         return np.stack([1 - chips[:, 0], chips[:, 0]], axis=1)
 
 
-def pairs(said):
+def pairs(said, looks=((0, 0), (1, 1), (2, 2))):
     """Return consecutive pairs; rows 0 to 3 change before the third date."""
     region = next(iter(HeldOut(n_regions=2, size_px=64).regions()))
     first = np.full((SIDE, SIDE), -1, np.int32)
@@ -40,7 +40,7 @@ def pairs(said):
     is_clear[2, :2] = False  # the change is first seen on the fourth date there
     pixels = 10.0 * np.arange(SIDE)
     cube = xr.Dataset({"red_after": (("time", "y", "x"), said)}, {"y": -pixels, "x": pixels})
-    return Pairs(region, cube, (0, 1, 2), (1, 2, 3), DATES, is_changed, first, is_clear)
+    return Pairs(region, cube, (1, 2, 3), looks, DATES, is_changed, first, is_clear)
 
 
 def test_counts_and_date_errors_by_hand():
@@ -54,6 +54,25 @@ def test_counts_and_date_errors_by_hand():
     said[2, :4] = 0.9
     late = count_change(pairs(said), Oracle()).date_errors
     assert np.bincount(late).tolist() == [2 * SIDE, 2 * SIDE]
+
+
+def test_what_the_next_look_takes_back_was_no_change_and_what_it_misses_is_not_judged():
+    said = np.full((6, SIDE, SIDE), 0.1, np.float32)
+    said[1, :6] = said[4, :4] = 0.9  # rows 4 and 5 were a cloud
+    said[4, 2] = np.nan
+    found = count_change(pairs(said, looks=((0, 3), (1, 4), (2, 5))), Oracle())
+    assert found.counts(0.5).tolist() == [3 * SIDE, 0, 0]
+
+
+def test_pairs_are_drawn_with_the_look_after_each():
+    region = next(iter(HeldOut(n_regions=2, size_px=64).regions()))
+    found = pairs_of(region, ("red",), dt.date(2022, 5, 1), n_dates=4)
+    assert found.after == (1, 2, 2)
+    assert found.cube.sizes["time"] == 5
+    is_same_start = [
+        np.array_equal(*(found.cube["red_before"][look] for look in looks)) for looks in found.looks
+    ]
+    assert all(is_same_start)
 
 
 def test_the_best_threshold_is_that_of_scikit_learn():

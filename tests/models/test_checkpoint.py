@@ -16,8 +16,12 @@ pytest.importorskip("transformers", reason="make models")
 
 from cvlarray.errors import CheckpointError  # noqa: E402
 from cvlarray.models.change import CHANGE_CLASSES, change_bands  # noqa: E402
-from cvlarray.models.networks import build_network  # noqa: E402
-from cvlarray.models.torch_model import load_model, save_checkpoint  # noqa: E402
+from cvlarray.models.networks import build_network, ready_to_run  # noqa: E402
+from cvlarray.models.torch_model import (  # noqa: E402
+    golden_hash,
+    load_model,
+    save_checkpoint,
+)
 
 BANDS = ("green", "red", "nir", "swir16", "swir22")
 CLASSES = ("a", "b", "c", "d", "e")
@@ -188,7 +192,7 @@ def something_unknown(card):
     [
         (truncate, "truncated, was changed, or belongs to another card"),
         (only_a_pickle, r"safetensors only, the folder has \['model.pt'\]"),
-        (other_golden_output, "golden chip gives other classes"),
+        (other_golden_output, "golden chip gives something else"),
         (a_band_less, "need the same number of bands"),
         (other_architecture, "doesn't fit segformer-b2 with 5 bands and 5 classes"),
         (unknown_architecture, "mlm:architecture: Input should be 'segformer-small'"),
@@ -215,3 +219,14 @@ def test_weights_that_are_not_numbers_are_refused(tmp_path):
     save_checkpoint(network, tmp_path, facts_of("segformer-small", BANDS, CLASSES))
     with pytest.raises(CheckpointError, match="not finite"):
         load_model(tmp_path)
+
+
+@pytest.mark.parametrize("architecture", ["segformer-small", "siamese-unet-8", "sar-unet-8"])
+def test_other_weights_show_on_the_golden_chip(architecture):
+    """Noise is one class all over to each of these networks; still their hashes differ."""
+    hashes = set()
+    for seed in range(4):
+        torch.manual_seed(seed)
+        network = build_network(architecture, n_bands=8, n_classes=2)
+        hashes.add(golden_hash(ready_to_run(network), 8))
+    assert len(hashes) == 4
