@@ -14,7 +14,14 @@ import shapely
 
 from cvlarray.store import replacing, write_atomic
 
-__all__ = ["geojson", "plain_value", "plain_values", "read_alerts", "write_alerts"]
+__all__ = [
+    "geojson",
+    "plain_value",
+    "plain_values",
+    "read_alerts",
+    "with_lists",
+    "write_alerts",
+]
 
 JSON_COLUMNS = ("jurisdiction", "reasoning", "agreement", "parents", "children")
 """Lists and mappings; in GeoParquet they are JSON text, since no two alerts' have the same keys."""
@@ -53,9 +60,13 @@ def write_alerts(alerts: gpd.GeoDataFrame, geojson_path: Path, parquet_path: Pat
 
 def read_alerts(path: Path) -> gpd.GeoDataFrame:
     """Return the alerts that `write_alerts` wrote as GeoParquet."""
-    alerts = gpd.read_parquet(path)
+    return with_lists(gpd.read_parquet(path))
+
+
+def with_lists(alerts: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return alerts with lists and mappings where they are JSON text."""
     lists = {
-        name: pd.Series([json.loads(text) for text in alerts[name]], alerts.index, "object")
+        name: pd.Series([_read(value) for value in alerts[name]], alerts.index, "object")
         for name in JSON_COLUMNS
         if name in alerts
     }
@@ -91,6 +102,10 @@ def _features(alerts: gpd.GeoDataFrame) -> Iterator[str]:
             "properties": record,
         }
         yield _json(feature)
+
+
+def _read(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def _json(value: Any) -> str:

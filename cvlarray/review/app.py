@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import geopandas as gpd
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
@@ -15,7 +16,6 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 
 import cvlarray
-from cvlarray.alerts import read_alerts
 from cvlarray.errors import StoreError
 from cvlarray.review import api, pages, sample_api
 from cvlarray.review.database import ReviewDatabase
@@ -115,7 +115,8 @@ def _relist(app: FastAPI, known: Stamp) -> Stamp:
     if stamp is None or stamp == known:
         return known
     database: ReviewDatabase = app.state.database
-    list_alerts(database, read_alerts(settings.alerts_parquet), settings.partners)
+    # The lists in it stay text: of a million alerts only those that changed are looked into.
+    list_alerts(database, gpd.read_parquet(settings.alerts_parquet), settings.partners)
     return stamp
 
 

@@ -12,7 +12,7 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from cvlarray.alerts.files import plain_value, plain_values
+from cvlarray.alerts.files import plain_value, plain_values, with_lists
 from cvlarray.alerts.route import Partner, Priority, concerns
 from cvlarray.review.database import ReviewDatabase
 
@@ -50,8 +50,8 @@ def list_alerts(
     database
         Where to write. Verdicts stay as they are: an alert that grew keeps them.
     alerts
-        Everything in ``alerts.parquet``, EPSG:4326. Alerts that are no longer there leave the list;
-        their verdicts stay in the log.
+        Everything in ``alerts.parquet``, EPSG:4326; lists and mappings may be JSON text, as they are
+        there. Alerts that are no longer there leave the list; their verdicts stay in the log.
     partners
         Who may see which alerts. A change of theirs lists everything anew.
 
@@ -64,10 +64,10 @@ def list_alerts(
     with database.explained():
         cursor = database.connection.cursor()
         cursor.row_factory = None  # a million plain tuples cost a third
-        known = dict(cursor.execute("SELECT event_id, alert_hash FROM alert WHERE is_current"))
+        known = dict(cursor.execute("SELECT event_id, alert_hash FROM alert WHERE is_current = 1"))
     is_changed = [known.get(event) != current[event] for event in events]
     # In the order of the table's key: each row then goes to the end of a page.
-    changed = alerts[is_changed].sort_values("event_id")
+    changed = with_lists(alerts[is_changed].sort_values("event_id"))
     gone = [event for event in known if event not in current]
     if changed.empty and not gone:
         return 0
