@@ -58,6 +58,34 @@ class Seen:
     longest time without a clear view, from the period's first day or to its last one, too."""
 
 
+@dataclass(frozen=True)
+class _Period:
+    """Dates and windows of a period, in days since 1970."""
+
+    first: int
+    last: int
+    time: DayArray
+    """(date,) positions of its dates in the cube."""
+    dates: DayArray
+    """(date,)"""
+    starts: DayArray
+    """(window,) first days."""
+    window: DayArray
+    """(date,) which window each is in."""
+
+    @classmethod
+    def of(cls, read_status: xr.DataArray, start: dt.date, end: dt.date) -> _Period:
+        """Return the period from one day to another."""
+        if end < start:
+            raise ValueError(f"a period must not end before it starts, got {start} to {end}")
+        every = read_status["time"].to_numpy().astype("datetime64[D]").astype(np.int64)
+        first, last = (int(np.datetime64(day, "D").astype(np.int64)) for day in (start, end))
+        time = np.flatnonzero((every >= first) & (every <= last))
+        starts = np.arange(first - first % WINDOW_DAYS, last + 1, WINDOW_DAYS)
+        window = np.searchsorted(starts, every[time], side="right") - 1
+        return cls(first, last, time, every[time], starts, window)
+
+
 @dataclass
 class _Sums:
     """Of one feature."""
@@ -69,6 +97,12 @@ class _Sums:
     """(date,)"""
     n_never: int = 0
     gaps: Counter[int] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, period: _Period) -> _Sums:
+        """Return sums of nothing yet."""
+        n_seen, n_clear = np.zeros((2, period.starts.size), np.int64)
+        return cls(n_seen, n_clear, np.zeros(period.dates.size, np.bool_))
 
 
 def seen_in_period(
@@ -102,47 +136,44 @@ def seen_in_period(
     ValueError
         If the period ends before it starts.
     """
-    if end < start:
-        raise ValueError(f"a period must not end before it starts, got {start} to {end}")
-    every = read_status["time"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    first, last = (int(np.datetime64(day, "D").astype(np.int64)) for day in (start, end))
-    time = np.flatnonzero((every >= first) & (every <= last))
-    dates = every[time]
-    starts = np.arange(first - first % WINDOW_DAYS, last + 1, WINDOW_DAYS)
+    period = _Period.of(read_status, start, end)
     geobox = raster_geobox(read_status[0])
     features = with_region(watched_areas(snapshots, geobox, region), geobox, region)
-    sums = [
-        _Sums(
-            np.zeros(starts.size, np.int64),
-            np.zeros(starts.size, np.int64),
-            np.zeros(dates.size, np.bool_),
-        )
-        for _ in range(len(features))
-    ]
+    sums = [_Sums.of(period) for _ in range(len(features))]
     index = shapely.STRtree(features.geometry.to_numpy())
     status, clear = (
-        each.isel(time=time).transpose("time", "y", "x") for each in (read_status, is_clear)
+        each.isel(time=period.time).transpose("time", "y", "x") for each in (read_status, is_clear)
     )
     for y, x in raster_blocks(read_status[0]):
         place = geobox[y, x]
         near = np.sort(index.query(place.extent.geom, predicate="intersects")).tolist()
-        if not near:
-            continue
-        block = xr.Dataset({"status": status[:, y, x], "clear": clear[:, y, x]}).compute()
-        has_image = block["status"].to_numpy() == READ
-        was_clear = block["clear"].to_numpy()
-        gap = _longest_gap(was_clear, dates, first, last)
-        window = np.searchsorted(starts, dates, side="right") - 1
-        by_window = [_any_of(values, window, starts.size) for values in (has_image, was_clear)]
-        for number in near:
-            inside = pixels_inside(features.geometry.iloc[number], place)
-            _add(sums[number], inside, has_image, by_window, gap)
-            sums[number].n_never += int(np.count_nonzero(inside & ~was_clear.any(axis=0)))
+        if near:
+            block = xr.Dataset({"status": status[:, y, x], "clear": clear[:, y, x]}).compute()
+            _add_block(block, place, period, [(features.geometry.iloc[n], sums[n]) for n in near])
     pixel_m2 = abs(geobox.affine.determinant)
     n_never = np.array([each.n_never for each in sums], np.int64)
     gaps = {number: each.gaps for number, each in enumerate(sums)}
     blind = blindness_table(features, gaps, n_never, pixel_m2)
-    return Seen(_windows(features, sums, dates, starts), blind)
+    return Seen(_windows(features, sums, period), blind)
+
+
+def _add_block(
+    block: xr.Dataset,
+    place: GeoBox,
+    period: _Period,
+    near: Sequence[tuple[BaseGeometry, _Sums]],
+) -> None:
+    """Add a block to the sums of the features near it."""
+    has_image = block["status"].to_numpy() == READ
+    was_clear = block["clear"].to_numpy()
+    gap = _longest_gap(was_clear, period.dates, period.first, period.last)
+    by_window = [
+        _any_of(values, period.window, period.starts.size) for values in (has_image, was_clear)
+    ]
+    for geometry, sums in near:
+        inside = pixels_inside(geometry, place)
+        _add(sums, inside, has_image, by_window, gap)
+        sums.n_never += int(np.count_nonzero(inside & ~was_clear.any(axis=0)))
 
 
 def with_region(
@@ -192,11 +223,9 @@ def _add(
     sums.gaps.update(dict(zip(days.tolist(), counts.tolist(), strict=True)))
 
 
-def _windows(
-    features: gpd.GeoDataFrame, sums: Sequence[_Sums], dates: DayArray, starts: DayArray
-) -> pd.DataFrame:
+def _windows(features: gpd.GeoDataFrame, sums: Sequence[_Sums], period: _Period) -> pd.DataFrame:
     """Return the rows of all features that have a pixel."""
-    window = np.searchsorted(starts, dates, side="right") - 1
+    starts, window = period.starts, period.window
     parts = []
     for number, feature in enumerate(features.drop(columns="geometry").to_dict("records")):
         one = sums[number]

@@ -91,6 +91,11 @@ def follow(
         sizes={"date": len(EPISODE_VARIABLES), "episode": N_EPISODES},
         dtype=np.int32,
     )
+    return _unpacked(packed)
+
+
+def _unpacked(packed: xr.DataArray) -> xr.Dataset:
+    """Return each date as a variable of its own."""
     found = xr.Dataset(coords=packed.coords)
     for number, variable in enumerate(EPISODE_VARIABLES):
         found[variable.name] = packed.isel(date=number).assign_attrs(

@@ -79,15 +79,14 @@ def deliver_alerts(
     settings = config.delivery
     if not settings.channels:
         raise DeliveryError("delivery.channels must name a way to a partner, got none")
-    partners = {partner.name: partner for partner in config.routing.partners}
     channels = {each.destination: each.channel(secrets) for each in settings.channels}
-    destinations = {each.destination: partners[each.partner] for each in settings.channels}
+    destinations = _destinations(config)
     make_evidence = _evidence_maker(config, destinations, secrets)
     workspace = workspace_of(config)
-    with _made_alerts(config) as (context, ledger, alerts), Outbox(workspace.outbox) as outbox:
+    with _made_alerts(config) as (context, ledger, made), Outbox(workspace.outbox) as outbox:
         with outbox.delivering():
             told_of = set().union(*(outbox.taken(destination) for destination in destinations))
-            alerts = _with_endings(alerts, config, told_of)  # noqa: PLW2901 (with what is over)
+            alerts = _with_endings(made, config, told_of)
             latencies = update_latencies(context, ledger, alerts, sent=outbox.first_sent())
             undecided = _why_undecided(alerts)
             if undecided is None:
@@ -108,6 +107,11 @@ def deliver_alerts(
         if undecided is not None:
             raise DeliveryError(f"nothing new is sent: {undecided}")
         return outbox.pending()
+
+
+def _destinations(config: RunConfig) -> dict[str, Partner]:
+    partners = {partner.name: partner for partner in config.routing.partners}
+    return {each.destination: partners[each.partner] for each in config.delivery.channels}
 
 
 def make_package(

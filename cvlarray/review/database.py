@@ -17,7 +17,9 @@ __all__ = ["ReviewDatabase"]
 _BUSY_TIMEOUT_S = 30.0
 _CACHE_KIB = 65_536
 """To list a million alerts touches pages all over the file."""
-SCHEMAS = tuple(Path(__file__).with_name(name) for name in ("schema.sql", "schema_2.sql", "schema_3.sql"))
+SCHEMAS = tuple(
+    Path(__file__).with_name(name) for name in ("schema.sql", "schema_2.sql", "schema_3.sql")
+)
 """What each version of the file has more than the one before."""
 
 

@@ -50,8 +50,8 @@ def list_alerts(
     database
         Where to write. Verdicts stay as they are: an alert that grew keeps them.
     alerts
-        Everything in ``alerts.parquet``, EPSG:4326; lists and mappings may be JSON text, as they are
-        there. Alerts that are no longer there leave the list; their verdicts stay in the log.
+        Everything in ``alerts.parquet``, EPSG:4326; lists and mappings may be JSON text, as there.
+        Alerts that are no longer there leave the list; their verdicts stay in the log.
     partners
         Who may see which alerts. A change of theirs lists everything anew.
 

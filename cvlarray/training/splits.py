@@ -66,6 +66,27 @@ def split_by_place(
     Roberts, D. R. et al. (2017), Cross-validation strategies for data with temporal, spatial,
     hierarchical, or phylogenetic structure, Ecography 40, doi:10.1111/ecog.02881.
     """
+    _check(table, block_m, guard_m, validation_share, test_share)
+    shapes = np.asarray(table.geometry)
+    draws = _draws(shapes, block_m, seed)
+    splits = np.where(draws < test_share, Split.TEST, Split.TRAIN).astype("<U10")
+    is_validation = (draws >= test_share) & (draws < test_share + validation_share)
+    splits[is_validation] = Split.VALIDATION
+    for giving_way, kept in (
+        (Split.TRAIN, (Split.VALIDATION, Split.TEST)),
+        (Split.VALIDATION, (Split.TEST,)),
+    ):
+        splits[_near(shapes, splits == giving_way, np.isin(splits, kept), guard_m)] = Split.GUARD
+    return splits
+
+
+def _check(
+    table: gpd.GeoDataFrame,
+    block_m: float,
+    guard_m: float,
+    validation_share: float,
+    test_share: float,
+) -> None:
     if block_m <= 0 or guard_m < 0 or min(validation_share, test_share) < 0:
         raise ValueError(
             f"block_m must be above 0, guard_m and shares at least 0, got {block_m}, "
@@ -77,20 +98,14 @@ def split_by_place(
         )
     if table.crs is None or not table.crs.is_projected:
         raise ValueError(f"chips need a metric CRS to be split by place, got {table.crs}")
-    shapes = np.asarray(table.geometry)
+
+
+def _draws(shapes: NDArray[np.object_], block_m: float, seed: int) -> NDArray[np.float64]:
+    """Return the draw of the square in which the middle of each footprint lies."""
     corner = shapely.bounds(shapes)
     centres = np.stack([corner[:, 0] + corner[:, 2], corner[:, 1] + corner[:, 3]], axis=1) / 2
     blocks = np.floor(centres / block_m).astype(np.int64)
-    draws = np.array([_draw(seed, *block) for block in blocks])
-    splits = np.where(draws < test_share, Split.TEST, Split.TRAIN).astype("<U10")
-    is_validation = (draws >= test_share) & (draws < test_share + validation_share)
-    splits[is_validation] = Split.VALIDATION
-    for giving_way, kept in (
-        (Split.TRAIN, (Split.VALIDATION, Split.TEST)),
-        (Split.VALIDATION, (Split.TEST,)),
-    ):
-        splits[_near(shapes, splits == giving_way, np.isin(splits, kept), guard_m)] = Split.GUARD
-    return splits
+    return np.array([_draw(seed, *block) for block in blocks])
 
 
 def _draw(seed: int, row: int, col: int) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import geopandas as gpd
 import pandas as pd
@@ -77,14 +78,7 @@ def fill_outbox(  # noqa: PLR0913 - whom, what and how, each by its name
     Number of messages taken in.
     """
     alerts = alerts.assign(version=alert_versions(alerts))
-    dossiers: dict[AlertVersion, Dossier] = {}
-
-    def dossier_of(row: pd.Series) -> Dossier:
-        version = AlertVersion(str(row["event_id"]), str(row["version"]))
-        if version not in dossiers:
-            dossiers[version] = make_dossier(row)
-        return dossiers[version]
-
+    dossiers = _Dossiers(make_dossier, make_link)
     n_taken = 0
     for destination, partner in destinations.items():
         new = new_alerts(
@@ -92,17 +86,27 @@ def fill_outbox(  # noqa: PLR0913 - whom, what and how, each by its name
         )
         chosen = deliver_to([partner], new)
         rows = new.set_index("event_id", drop=False)
-
-        def dossier_for(row: pd.Series, destination: str = destination) -> Dossier:
-            dossier = dossier_of(row)
-            link = make_link(destination, dossier.event_id)
-            return replace(dossier, verification_url=link) if link else dossier
-
-        for message in _messages(
-            destination, partner, chosen, rows, dossier_for, make_evidence, now
-        ):
+        make = partial(dossiers.for_destination, destination)
+        for message in _messages(destination, partner, chosen, rows, make, make_evidence, now):
             n_taken += outbox.put(message, destination=destination, partner=partner.name)
     return n_taken
+
+
+@dataclass(frozen=True)
+class _Dossiers:
+    """Gathers each alert once, however many destinations get it."""
+
+    make: MakeDossier
+    make_link: MakeLink
+    made: dict[AlertVersion, Dossier] = field(default_factory=dict)
+
+    def for_destination(self, destination: str, row: pd.Series) -> Dossier:
+        """Return what is known of an alert, with the destination's own link."""
+        version = AlertVersion(str(row["event_id"]), str(row["version"]))
+        if version not in self.made:
+            self.made[version] = self.make(row)
+        link = self.make_link(destination, version.event_id)
+        return replace(self.made[version], verification_url=link) if link else self.made[version]
 
 
 def alert_versions(alerts: gpd.GeoDataFrame) -> list[str]:

@@ -46,6 +46,7 @@ SEPARATOR = " / "
 MAX_EDGE_M = 1000.0
 """Longer edges of projected data are followed in steps: they are straight in their own CRS."""
 
+DAY_FIRST = r"\d{1,2}/\d{1,2}/\d{4}"
 LONGITUDE_LATITUDE = (-180.0, -90.0, 180.0, 90.0)
 ROUNDING_DEG = 1e-6
 
@@ -194,10 +195,15 @@ def _texts(values: pd.Series) -> pd.Series:
 
 
 def _dates(values: pd.Series, layer: Layer) -> pd.Series:
-    """Return days; numbers are milliseconds since 1970, as ArcGIS servers give them."""
+    """Return days; numbers are milliseconds since 1970, as ArcGIS servers give them.
+
+    Text is ISO 8601, or the day, month and year of a Peruvian table.
+    """
     try:
         if pd.api.types.is_numeric_dtype(values):
             dates = pd.to_datetime(values, unit="ms", utc=True)
+        elif values.dropna().astype(str).str.fullmatch(DAY_FIRST).all():
+            dates = pd.to_datetime(values, utc=True, format="%d/%m/%Y")
         else:
             dates = pd.to_datetime(values, utc=True, format="ISO8601")
     except ValueError as error:

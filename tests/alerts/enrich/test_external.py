@@ -13,9 +13,9 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvlarray.alerts.enrich import Layer, LayerError, Reader, external, take_snapshot
+from cvlarray.alerts.enrich import Layer, LayerError, Reader, enrich, external, take_snapshot
 from cvlarray.alerts.enrich.external import decode_gfw
-from tests.alerts.enrich.worlds import box
+from tests.alerts.enrich.worlds import box, make_alerts
 
 
 def read(path, reader, **declared):
@@ -173,6 +173,26 @@ def test_mapbiomas(tmp_path):
     path.write_text(frame.drop(columns="detected_at").to_json())
     with pytest.raises(LayerError, match="must have columns id and detected_at"):
         read(path, Reader.MAPBIOMAS)
+
+
+@pytest.mark.parametrize("days", [["15/03/2025", "02/04/2025"], ["2025-03-15", "2025-04-02"]])
+def test_maap_polygons_by_their_own_columns(tmp_path, days):
+    """MAAP publishes reports and what they show, without a schema: columns are declared."""
+    path = tmp_path / "maap.geojson"
+    rows = {"reporte": ["MAAP #1", "MAAP #2"], "fecha": days, "causa": ["minería", "tala"]}
+    frame = gpd.GeoDataFrame(rows, geometry=[box(0, 0, 1, 1), box(9, 0, 1, 1)], crs=4326)
+    path.write_text(frame.to_json())
+    columns = {"name": "reporte", "date": "fecha", "category": "causa"}
+    layer = Layer(
+        name="MAAP", source={"path": path}, role="external_alerts", columns=columns,
+        match={"distance_m": 100, "days": 60},
+    )  # fmt: skip
+    alerts = make_alerts(box(0.2, 0.2, 0.5, 0.5), box(5, 0, 1, 1))  # first seen on 10 May
+    result = enrich(alerts, [take_snapshot(layer)])
+    assert result["agreement_layers"].fillna("").tolist() == ["MAAP", ""]
+    assert result["agreement_days"].iloc[0] == -56
+    ((entry,), ()) = result["agreement"]
+    assert (entry["dated_from"], entry["share"]) == ("2025-03-15", 1.0)
 
 
 def test_files_of_the_data_folder(external_data):
