@@ -16,11 +16,10 @@ import pystac
 import rustac
 
 from cvlarray.catalog.query import Query, Rejected
-from cvlarray.catalog.raw import RawItem, one_line
+from cvlarray.catalog.raw import RawItem, one_line, to_item, without_hierarchy
 from cvlarray.errors import SearchError
 from cvlarray.sensors import timestamp
 
-_HIERARCHY = ("root", "parent", "child", "item", "items", "collection")
 _PLAIN = (str, float, int)
 _COLUMNS = ("id", "collection", "geometry", "bbox", "datetime", "assets")
 
@@ -71,12 +70,23 @@ def load_items(path: str | Path) -> list[pystac.Item]:
     SearchError
         If the file is missing, is no stac-geoparquet, or one of its Items lacks its geometry.
     """
+    return [to_item(row) for row in load_rows(path)]
+
+
+def load_rows(path: str | Path) -> list[RawItem]:
+    """Read the JSON of the Items of a stac-geoparquet file, oldest first.
+
+    Raises
+    ------
+    SearchError
+        As `load_items`.
+    """
     rows = []
     for row in GeoparquetFile(Path(path)).rows(None):
         if isinstance(row, Rejected):
             raise SearchError(f"{path}: item {row.id} {row.reason}")
         rows.append(row)
-    return [to_item(row) for row in sorted(rows, key=sort_key)]
+    return sorted(rows, key=sort_key)
 
 
 def as_stored(item: pystac.Item) -> dict[str, Any]:
@@ -85,18 +95,6 @@ def as_stored(item: pystac.Item) -> dict[str, Any]:
     text = json.dumps(without_hierarchy(raw), sort_keys=True)
     stored: dict[str, Any] = json.loads(text)
     return stored
-
-
-def without_hierarchy(item: RawItem) -> dict[str, Any]:
-    """Return the Item without links to its parents, which would be followed later on."""
-    links = [link for link in item.get("links") or [] if link.get("rel") not in _HIERARCHY]
-    return {**item, "links": links}
-
-
-def to_item(row: RawItem) -> pystac.Item:
-    """Return a STAC Item, its fields left as they are (migration renames some and drops others)."""
-    # The row is nobody else's; without the flag pystac would copy it, which costs half of this.
-    return pystac.Item.from_dict(without_hierarchy(row), migrate=False, preserve_dict=False)
 
 
 def sort_key(row: RawItem) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from cvlarray.catalog.cql import Condition, at_most_cloudy
-from cvlarray.catalog.geoparquet import GeoparquetFile, sort_key, to_item
+from cvlarray.catalog.geoparquet import GeoparquetFile, sort_key
 from cvlarray.catalog.query import ItemSource, Query, Rejected, SearchResult
 from cvlarray.catalog.raw import RawItem
 from cvlarray.catalog.static import StaticCatalog
@@ -74,7 +74,7 @@ def search(
         else:
             candidates.setdefault((read.collection, read.raw["id"]), read)
     found = _select(list(candidates.values()), query, source, rejected)
-    return SearchResult([to_item(raw) for raw in sorted(found, key=sort_key)], rejected)
+    return SearchResult(sorted(found, key=sort_key), rejected)
 
 
 def open_source(source: str | Path) -> ItemSource:

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import pystac
-
-from cvlarray.catalog import SearchResult, load_items, save_items, search
+from cvlarray.catalog import RawItem, SearchResult, load_rows, save_items, search, to_item
 from cvlarray.config import RadarConfig, RunConfig
 from cvlarray.cube import group_by_day
 from cvlarray.errors import ItemError, SearchError
@@ -19,7 +17,7 @@ from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.sensors import Scene, harmonized, read_item
 from cvlarray.store import Ledger, Workspace, input_hash
 
-Usable = tuple[pystac.Item, Scene]
+Usable = tuple[RawItem, Scene]
 """An item, and what it was read as."""
 
 N_REASONS = 20
@@ -79,12 +77,12 @@ def search_radar(radar: RadarConfig, config: RunConfig, workspace: Workspace) ->
 
 def radar_scenes(workspace: Workspace) -> list[Scene]:
     """Return the scenes of Sentinel-1 that the search found."""
-    return [read_item(item) for item in load_items(workspace.radar_items)]
+    return [read_item(row) for row in load_rows(workspace.radar_items)]
 
 
 def _saved(found: Sequence[Usable], reasons: Sequence[str], path: Path) -> UnitOutcome:
     """Save what was found, with what became of the rest for the ledger."""
-    items = [item for item, _ in found]
+    items = [to_item(row) for row, _ in found]
     save_items(items, path)
     detail = {"n_items": len(items), "n_rejected": len(reasons), "rejected": reasons[:N_REASONS]}
     return UnitOutcome(n_bytes_written=path.stat().st_size, detail=detail)
@@ -114,13 +112,13 @@ def _readable(found: SearchResult) -> tuple[list[Usable], list[str]]:
     """Return the items that fit a sensor profile as scenes, and why the others don't."""
     usable: list[Usable] = []
     reasons = [f"{item.id} {item.reason}" for item in found.rejected]
-    for item in found:
+    for row in found.rows:
         try:
-            scene = read_item(item)
+            scene = read_item(row)
         except ItemError as error:
             reasons.append(str(error))
         else:
-            usable.append((item, scene))
+            usable.append((row, scene))
     if not usable:
         raise SearchError(f"none of the {len(found)} items found can be read: {reasons[0]}")
     return usable, reasons
@@ -156,8 +154,8 @@ def catalogue_change(config: RunConfig, workspace: Workspace) -> CatalogueChange
     """
     if not _has_answer(config, workspace):
         return CatalogueChange()
-    saved = {item.id: read_item(item) for item in load_items(workspace.items)}
-    now = {item.id: scene for item, scene in usable_items(config)[0]}
+    saved = {scene.id: scene for scene in map(read_item, load_rows(workspace.items))}
+    now = {scene.id: scene for _, scene in usable_items(config)[0]}
     both = saved.keys() & now.keys()
     return CatalogueChange(
         added=tuple(sorted(now.keys() - saved.keys())),
@@ -206,7 +204,7 @@ def load_context(config: RunConfig, workspace: Workspace) -> RunContext:
     SearchError
         If the items don't cover the periods.
     """
-    scenes = [read_item(item) for item in load_items(workspace.items)]
+    scenes = [read_item(row) for row in load_rows(workspace.items)]
     return context_of(config, workspace, scenes)
 
 

@@ -61,6 +61,7 @@ def _footprint(text: str) -> BaseGeometry:
     return footprint
 
 
+@lru_cache(maxsize=4096)
 def central_longitude(footprint: BaseGeometry) -> float:
     """Return the longitude of the footprint's centroid, in [-180, 180) degrees east."""
     longitudes = shapely.get_coordinates(footprint)[:, 0]

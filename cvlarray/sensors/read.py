@@ -35,6 +35,9 @@ NOT_SUPPORTED = {
 """Collections that look close enough to be asked for, and why they are refused."""
 
 
+_ABSOLUTE = ("https://", "http://", "s3://", "/")
+
+
 def read_item(item: pystac.Item | Mapping[str, Any]) -> Scene:
     """Read a STAC Item into a Scene.
 
@@ -224,7 +227,8 @@ def _raster_fields(asset: Mapping[str, Any], index: int) -> Mapping[str, Any]:
 
 def _absolute_href(item: RawItem, href: str) -> str:
     """Resolve an href against the Item's own address."""
-    if is_absolute_href(href):
+    # A look at the start spares parsing the URL, which counts over ten thousand Items.
+    if href.startswith(_ABSOLUTE) or is_absolute_href(href):
         return href
     own = next((link for link in item.get("links") or [] if link.get("rel") == "self"), None)
     if own is None or not is_absolute_href(own["href"]):
@@ -276,6 +280,8 @@ def _transform(values: object) -> tuple[float, float, float, float, float, float
 
 def _number(value: object) -> float | None:
     """Return a finite number, or None; stac-geoparquet turns integers into floats."""
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
