@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["MaskedBlock", "check_width", "halved"]
+__all__ = ["MaskedUnet", "halved"]
 
 
 class MaskedBlock(nn.Module):
@@ -32,13 +32,51 @@ def halved(features: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (share > 0).to(features.dtype)
 
 
-def check_width(width: int) -> None:
-    """Refuse channels that the CPU adds up in an order that depends on the size of the chip.
+class MaskedUnet(nn.Module):
+    """What U-Nets over pixels have in common: blocks that go down and up, and two classes.
+
+    Parameters
+    ----------
+    n_bands
+        Bands of the input of the first block.
+    width
+        Channels of the first level, a multiple of 8; each level doubles them.
+    n_levels
+        One more than there are halvings.
 
     Raises
     ------
     ValueError
-        If the width isn't a multiple of 8.
+        If the width isn't a multiple of 8: the CPU adds up other widths in an order that depends
+        on the size of the chip.
     """
-    if width % 8 or width < 8:
-        raise ValueError(f"width must be a multiple of 8, got {width}")
+
+    def __init__(self, n_bands: int, width: int, n_levels: int) -> None:
+        super().__init__()
+        if width % 8 or width < 8:
+            raise ValueError(f"width must be a multiple of 8, got {width}")
+        widths = [width * 2**level for level in range(n_levels)]
+        self.down = nn.ModuleList(
+            MaskedBlock(before, after)
+            for before, after in zip([n_bands, *widths[:-1]], widths, strict=True)
+        )
+        self.up = nn.ModuleList(
+            MaskedBlock(deep + level, level)
+            for deep, level in zip(widths[:0:-1], widths[-2::-1], strict=True)
+        )
+        self.classifier = nn.Conv2d(width, 2, kernel_size=1)
+
+    def decoded(self, levels: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """Return logits (chip, 2, y, x).
+
+        Parameters
+        ----------
+        levels
+            From the finest to the deepest: features, and where something was seen.
+        """
+        *finer, (features, _) = levels
+        for block, (level, seen) in zip(self.up, reversed(finer), strict=True):
+            larger = functional.interpolate(features, scale_factor=2.0, mode="nearest")
+            features = block(torch.cat([larger, level], dim=1), seen)
+        logits: Tensor = self.classifier(features)
+        return logits

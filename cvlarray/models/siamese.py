@@ -7,11 +7,9 @@ features are averaged over valid neighbours only.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
-from cvlarray.models.masked import MaskedBlock, check_width, halved
+from cvlarray.models.masked import MaskedUnet, halved
 
 __all__ = ["HALO", "STRIDE", "SiameseUnet"]
 
@@ -22,7 +20,7 @@ HALO = 48
 """Farthest neighbour that reaches a pixel, a multiple of the stride [pixels]."""
 
 
-class SiameseUnet(nn.Module):
+class SiameseUnet(MaskedUnet):
     """Two dates through one encoder; the decoder sees how their features differ.
 
     Parameters
@@ -30,8 +28,7 @@ class SiameseUnet(nn.Module):
     n_bands
         Bands of one date: reflectance, and whatever was subtracted from the season before.
     width
-        Channels of the first level, a multiple of 8; each level doubles them. The CPU adds up other
-        widths in an order that depends on the size of the chip.
+        Channels of the first level, a multiple of 8; each level doubles them.
 
     Raises
     ------
@@ -40,18 +37,7 @@ class SiameseUnet(nn.Module):
     """
 
     def __init__(self, n_bands: int, width: int = 16) -> None:
-        super().__init__()
-        check_width(width)
-        widths = [width, 2 * width, 4 * width, 8 * width]
-        self.down = nn.ModuleList(
-            MaskedBlock(before, after)
-            for before, after in zip([n_bands, *widths[:-1]], widths, strict=True)
-        )
-        self.up = nn.ModuleList(
-            MaskedBlock(deep + level, level)
-            for deep, level in zip(widths[:0:-1], widths[-2::-1], strict=True)
-        )
-        self.classifier = nn.Conv2d(width, 2, kernel_size=1)
+        super().__init__(n_bands, width, n_levels=4)
 
     def forward(self, before: Tensor, after: Tensor, is_valid: Tensor) -> Tensor:
         """Return logits of no change and change (chip, 2, y, x).
@@ -71,10 +57,4 @@ class SiameseUnet(nn.Module):
                 second, seen = halved(second, seen)
             first, second = block(first, seen), block(second, seen)
             levels.append(((second - first).abs() * seen, seen))
-        features, _ = levels.pop()
-        for block in self.up:
-            difference, seen = levels.pop()
-            larger = functional.interpolate(features, scale_factor=2.0, mode="nearest")
-            features = block(torch.cat([larger, difference], dim=1), seen)
-        logits: Tensor = self.classifier(features)
-        return logits
+        return self.decoded(levels)

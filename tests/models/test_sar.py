@@ -12,7 +12,7 @@ from cvlarray.models.sar import HALO, STRIDE, SarUnet  # noqa: E402
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    return SarUnet(width=16).eval()
+    return SarUnet(n_bands=5, width=16).eval()
 
 
 def run(network, chips, seen):
