@@ -48,9 +48,9 @@ class Place:
     strip: int
 
 
-def places() -> list[Place]:
+def places(size_px: int) -> list[Place]:
     """Return the tiles of the catalogue, which overlap."""
-    n_side = SIZE_PX // STEP_PX
+    n_side = size_px // STEP_PX
     found = []
     for row, col in np.ndindex(n_side, n_side):
         west, north = WEST + 10 * STEP_PX * col, NORTH - 10 * STEP_PX * row
@@ -59,20 +59,20 @@ def places() -> list[Place]:
     return found
 
 
-def items(folder: Path) -> Iterator[dict[str, Any]]:
+def items(folder: Path, size_px: int, n_dates: int) -> Iterator[dict[str, Any]]:
     """Yield the Items, as a search on a STAC API leaves them in the snapshot."""
-    every = places()
-    for number in range(N_DATES):
+    every = places(size_px)
+    for number in range(n_dates):
         moment = FIRST + dt.timedelta(days=STEP_DAYS * number)
         for place in every:
             if place.strip == number % N_STRIPS:
                 yield item(folder, place, moment)
 
 
-def write_empty_files(folder: Path) -> None:
+def write_empty_files(folder: Path, size_px: int) -> None:
     """Write the files that the plan samples: those round the middle, without a pixel in them."""
-    middle = {SIZE_PX // STEP_PX // 2, SIZE_PX // STEP_PX // 2 - 1}
-    for place in places():
+    middle = {size_px // STEP_PX // 2, size_px // STEP_PX // 2 - 1}
+    for place in places(size_px):
         if {int(place.name[-2]), int(place.name[-1])} <= middle:
             for band, (esa, metres) in BANDS.items():
                 write_empty(folder / f"{place.name}_{esa}.tif", place.grid, metres, DTYPES[band])
@@ -122,12 +122,12 @@ def item(folder: Path, place: Place, moment: dt.datetime) -> dict[str, Any]:
     }
 
 
-def huge_run(folder: Path) -> RunConfig:
+def huge_run(folder: Path, size_px: int = SIZE_PX, n_dates: int = N_DATES) -> RunConfig:
     """Write the snapshot and the YAML of the run."""
-    write_empty_files(folder)
+    write_empty_files(folder, size_px)
     source = folder / "items.parquet"
-    rustac.write_sync(str(source), list(items(folder)), format="geoparquet")
-    region = GeoBox((SIZE_PX, SIZE_PX), Affine(10, 0, WEST, 0, -10, NORTH), CRS)
+    rustac.write_sync(str(source), list(items(folder, size_px, n_dates)), format="geoparquet")
+    region = GeoBox((size_px, size_px), Affine(10, 0, WEST, 0, -10, NORTH), CRS)
     settings = {
         "name": "huge",
         "workspace": str(folder / "workspace"),

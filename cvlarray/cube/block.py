@@ -285,7 +285,10 @@ def ground(geobox: GeoBox) -> BaseGeometry:
 
 def widened(edge: BaseGeometry) -> BaseGeometry:
     """Return an outline widened as `ground` is."""
-    return read_footprint(mapping(edge)).buffer(FOOTPRINT_MARGIN_DEG)
+    west, _, east, _ = edge.bounds
+    is_plain = west >= -180 and east <= 180 and east - west < 180
+    whole = edge if is_plain else read_footprint(mapping(edge))
+    return whole.buffer(FOOTPRINT_MARGIN_DEG)
 
 
 def _rasterised(footprint: BaseGeometry, geobox: GeoBox) -> NDArray[np.bool_]:

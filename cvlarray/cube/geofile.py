@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import lru_cache
 from typing import TypeVar
@@ -48,6 +49,20 @@ UNREADABLE = (RasterioError, OSError, NotGeoreferencedWarning)
 """What rasterio raises for a file that is missing, broken, or no raster."""
 
 
+_RETRIED: ContextVar[set[str] | None] = ContextVar("_RETRIED", default=None)
+
+
+@contextmanager
+def noting_retries() -> Iterator[set[str]]:
+    """Yield the hrefs of the files that needed another try in this thread, as they come."""
+    noted: set[str] = set()
+    token = _RETRIED.set(noted)
+    try:
+        yield noted
+    finally:
+        _RETRIED.reset(token)
+
+
 def with_retries(asset: Asset, read: Callable[[GdalPath], T]) -> T:
     """Return what ``read`` returns of a file's path for GDAL, after up to three tries.
 
@@ -69,6 +84,9 @@ def with_retries(asset: Asset, read: Callable[[GdalPath], T]) -> T:
             forget(asset, opened)
             if wait_s is None:
                 raise ReadError(reason(error)) from error
+            noted = _RETRIED.get()
+            if noted is not None:
+                noted.add(asset.href)
             time.sleep(wait_s)
     raise AssertionError("the last try returns or raises")
 

@@ -62,7 +62,7 @@ def baseline_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
         WorkUnit(
             stage=Stage.BASELINE,
             key=tile.name,
-            input_hash=input_hash(common, inputs[tile.name]),
+            input_hash=input_hash(common, inputs.identity(tile)),
             n_pixels=math.prod(tile.geobox.shape) * n_dates,
             work=partial(
                 fit_tile,
@@ -73,7 +73,7 @@ def baseline_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
             ),
         )
         for tile in context.tiles
-        if inputs[tile.name]
+        if inputs.has(tile)
     ]
 
 

@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 
 from cvlarray.config import LocalCluster, RunConfig, Threads
 from cvlarray.cube import Day
+from cvlarray.cube.block import widened
 from cvlarray.grid import Tile, outlines, region_geobox, tiles
 from cvlarray.sensors import Scene
 from cvlarray.store import StoreKind, Workspace
@@ -65,6 +66,39 @@ class RunContext:
     def scenes(self) -> list[Scene]:
         """Every scene of the run, by day."""
         return [scene for day in self.days for scene in day.scenes]
+
+    @cached_property
+    def days_over(self) -> list[tuple[Day, ...]]:
+        """For each tile the days, with those of their scenes that may have pixels on it.
+
+        Tiles over which the same scenes lie share one tuple.
+        """
+        stops = np.cumsum([len(day.scenes) for day in self.days])
+        known: dict[bytes, tuple[Day, ...]] = {}
+        found = []
+        for over in self._scenes_over():
+            if over.tobytes() not in known:
+                known[over.tobytes()] = tuple(
+                    Day(day.date, tuple(self.scenes[index] for index in part))
+                    for day, part in zip(
+                        self.days, np.split(over, np.searchsorted(over, stops[:-1])), strict=True
+                    )
+                )
+            found.append(known[over.tobytes()])
+        return found
+
+    def _scenes_over(self) -> Iterator[NDArray[np.intp]]:
+        """Yield the places of the scenes whose footprints touch each tile, in order."""
+        # Scenes of one track have one footprint, which is looked at once.
+        outlines_of = {id(scene.footprint): scene.footprint for scene in self.scenes}
+        place = {key: number for number, key in enumerate(outlines_of)}
+        footprint = np.array([place[id(scene.footprint)] for scene in self.scenes])
+        tree = shapely.STRtree(list(outlines_of.values()))
+        is_over = np.zeros(len(outlines_of), bool)
+        for edge in outlines([tile.geobox for tile in self.tiles]):
+            is_over[:] = False
+            is_over[tree.query(widened(edge), predicate="intersects")] = True
+            yield np.flatnonzero(is_over[footprint])
 
     @property
     def history(self) -> slice:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import NamedTuple
 
 from cvlarray.cluster import Executor, Future
 from cvlarray.errors import CvlarrayError, UnitError
@@ -20,28 +21,45 @@ WINDOW_PER_SLOT = 2
 scheduler's memory doesn't grow with the length of the run."""
 
 
-def missing_units(units: Sequence[WorkUnit], ledger: Ledger, stage: Stage) -> list[WorkUnit]:
-    """Return the units whose inputs the ledger doesn't know as done."""
-    done = ledger.done(stage)
-    return [unit for unit in units if done.get(unit.key) != unit.input_hash]
+class ToDo(NamedTuple):
+    """What a stage has left."""
+
+    missing: list[WorkUnit]
+    """Units whose inputs the ledger doesn't know as done."""
+    n_units: int
+    """All of the stage's."""
+
+
+def to_do(units: Iterable[WorkUnit], ledger: Ledger, stage: Stage) -> ToDo:
+    """Return what is missing of a stage's units, of which the others aren't kept in memory."""
+    done, missing, n_units = ledger.done(stage), [], 0
+    for unit in units:
+        n_units += 1
+        if done.get(unit.key) != unit.input_hash:
+            missing.append(unit)
+    return ToDo(missing, n_units)
 
 
 def run_stage(
     stage: Stage,
-    units: Sequence[WorkUnit],
+    units: Iterable[WorkUnit],
     executor: Executor,
     ledger: Ledger,
     progress: Progress,
-) -> None:
+) -> int:
     """Do what is missing of ``units``; each gets its ledger row once its data is written.
+
+    Returns
+    -------
+    How many were missing.
 
     Raises
     ------
     CvlarrayError
         When a unit fails. Units that ran beside it are finished and recorded first.
     """
-    missing = missing_units(units, ledger, stage)
-    progress.stage_started(stage, n_units=len(units), n_done=len(units) - len(missing))
+    missing, n_units = to_do(units, ledger, stage)
+    progress.stage_started(stage, n_units=n_units, n_done=n_units - len(missing))
     started = time.perf_counter()
     queue = iter(missing)
     running: dict[Future, WorkUnit] = {}
@@ -53,6 +71,7 @@ def run_stage(
         _drain(running, executor, ledger, progress)
         raise
     progress.stage_done(stage, wall_s=time.perf_counter() - started)
+    return len(missing)
 
 
 def _fill_window(

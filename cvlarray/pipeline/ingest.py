@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-import shapely
 import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
@@ -19,9 +18,9 @@ from odc.geo.geobox import GeoBox
 from cvlarray.config import RunConfig
 from cvlarray.cube import Day, Loader, cube_variables
 from cvlarray.cube.align import Extent
-from cvlarray.cube.block import widened
+from cvlarray.cube.geofile import noting_retries
 from cvlarray.cube.raster import Patch, read_asset
-from cvlarray.grid import Tile, outlines
+from cvlarray.grid import Tile
 from cvlarray.masking import tile_coverage
 from cvlarray.names import (
     COVERAGE_VARIABLES,
@@ -33,6 +32,7 @@ from cvlarray.names import (
     Variable,
 )
 from cvlarray.pipeline.context import DateBlock, RunContext
+from cvlarray.pipeline.ingested import unit_key
 from cvlarray.pipeline.quality import bands_to_read, quality_provider
 from cvlarray.pipeline.read_tile import TilePart, TileReader
 from cvlarray.pipeline.run_store import create_run_store
@@ -40,6 +40,7 @@ from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.sensors import Asset, Scene
 from cvlarray.store import (
     Ledger,
+    LedgerRow,
     OpenRegion,
     StoreLocation,
     input_hash,
@@ -78,7 +79,7 @@ def _forget_from(position: int, context: RunContext, ledger: Ledger) -> None:
     """Forget the blocks that a date at a position moves."""
     start = position // context.config.cube.time_block * context.config.cube.time_block
     first = str(context.dates[start]) if start < len(context.dates) else ""
-    moved = [row.unit for row in ledger.rows(Stage.INGEST) if row.unit.split("/")[1] >= first]
+    moved = [unit for unit in ledger.hashes(Stage.INGEST) if unit.split("/")[1] >= first]
     ledger.forget(Stage.INGEST, moved)
 
 
@@ -86,10 +87,6 @@ def stored_variables(context: RunContext) -> tuple[Variable, ...]:
     """Return what the cube holds: bands, read status, quality, and each tile's coverage."""
     pixels = cube_variables(context.scenes, context.config.cube.bands)
     return *pixels, QUALITY, *COVERAGE_VARIABLES
-
-
-DateInput = tuple[str, str]
-"""A date, and a hash of what its pixels were made from."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +124,7 @@ class Ingest:
 
     @property
     def identity(self) -> str:
-        """Hash of what decides the pixels, but for the scenes."""
+        """Hash of what decides the pixels, but for the scenes and the grid."""
         config = self.config
         return input_hash(
             self.read.variables, self.kept, config.cube.loader, config.masking.model_dump()
@@ -141,14 +138,17 @@ class Ingest:
         Those that are in the cube already are taken from there, the others are read.
         """
         coverages = [variable.name for variable in COVERAGE_VARIABLES]
-        with open_region(
-            self.cube,
-            [*self.kept, *coverages],
-            y=tile.y,
-            x=tile.x,
-            time=time,
-            tile=slice(number, number + 1),
-        ) as region:
+        with (
+            noting_retries() as retried,
+            open_region(
+                self.cube,
+                [*self.kept, *coverages],
+                y=tile.y,
+                x=tile.x,
+                time=time,
+                tile=slice(number, number + 1),
+            ) as region,
+        ):
             last, n_bytes_read = self._write_pixels(region, tile, time, days)
             coverage = self._coverage(last.pixels[QUALITY.name], tile)
             region.write(coverage)
@@ -159,6 +159,7 @@ class Ingest:
             n_bytes_written=region.n_bytes_written,
             unread=tuple(asdict(asset) for asset in last.unread),
             detail={
+                "n_retried": len(retried - {asset.href for asset in last.unread}),
                 "dates": {
                     str(one.day.date): one.identity
                     for one in days
@@ -211,77 +212,83 @@ class Ingest:
         return found.assign_coords({TILE: [tile.name]})
 
 
-def ingest_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
-    """Return a unit for each tile and block of dates.
+def ingest_units(context: RunContext, ledger: Ledger) -> Iterator[WorkUnit]:
+    """Yield a unit for each tile and block of dates.
 
     Also where no scene reaches: there may be pixels of an earlier run whose scenes are gone.
     """
     ingest = Ingest.of(context)
-    bands = [variable.name for variable in ingest.read.variables]
-    hashes = {scene.id: scene_hash(scene, bands) for scene in context.scenes}
-    details = {row.unit: row.detail for row in ledger.rows(Stage.INGEST)}
-    units = []
-    for number, (tile, over) in enumerate(zip(context.tiles, _days_over(context), strict=True)):
-        common = input_hash(ingest.identity, tile.geobox)
-        for block in context.date_blocks():
+    inputs = _BlockInputs.of(context, ingest)
+    done = ledger.done(Stage.INGEST)
+    for number, (tile, over) in enumerate(zip(context.tiles, context.days_over, strict=True)):
+        n_pixels = math.prod(tile.geobox.shape)
+        for block, days, identity in inputs.of_tile(over):
             key = unit_key(tile, block)
-            detail = details.get(key, {})
-            days = tuple(_ingest_day(day, common, hashes, detail) for day in over[block.time])
-            identity = input_hash(block.start, [day.identity for day in days])
-            work = partial(ingest, tile, number, block.time, days)
+            # What is done isn't read again: of that the details needn't be looked at.
+            row = None if done.get(key) == identity else ledger.row(Stage.INGEST, key)
+            work = partial(ingest, tile, number, block.time, _with_stored(days, row))
             year = block.days[0].date.year
-            n_pixels = math.prod(tile.geobox.shape) * len(days)
-            units.append(WorkUnit(Stage.INGEST, key, identity, n_pixels, work, year))
-    return units
+            yield WorkUnit(Stage.INGEST, key, identity, n_pixels * len(days), work, year)
 
 
 def count_ingest_units(context: RunContext) -> int:
-    """Return how many units `ingest_units` would return."""
+    """Return how many units `ingest_units` would yield."""
     return len(context.tiles) * sum(1 for _ in context.date_blocks())
 
 
-def _ingest_day(
-    day: Day, common: str, hashes: Mapping[str, str], detail: Mapping[str, Any]
-) -> IngestDay:
-    """Return a day with what the ledger says of it."""
-    date = str(day.date)
-    identity = input_hash(common, date, [hashes[scene.id] for scene in day.scenes])
-    is_stored = detail.get("dates", {}).get(date) == identity
-    offset = detail.get("boa_offset", {}).get(date, "") if is_stored else ""
-    return IngestDay(day, identity, is_stored, offset)
+_Block = tuple[DateBlock, tuple[IngestDay, ...], str]
+"""A block of dates, its days over a tile, and the hash of all that its pixels depend on."""
 
 
-def unit_key(tile: Tile, block: DateBlock) -> str:
-    """Return the name of a tile and block of dates, such as ``r000c001/2019-03-04``."""
-    return f"{tile.name}/{block.days[0].date}"
+@dataclass(frozen=True)
+class _BlockInputs:
+    """What each tile's blocks are made from; tiles under the same scenes share it."""
+
+    common: str
+    """Hash of how is read, and onto which grid."""
+    hashes: Mapping[str, str]
+    """Of scenes, by id."""
+    blocks: Sequence[DateBlock]
+    known: dict[int, list[_Block]] = field(default_factory=dict)
+    """By the identity of the days over a tile, which the context keeps."""
+    identities: dict[tuple[str, ...], str] = field(default_factory=dict)
+    """Of days, by date and scenes."""
+
+    @classmethod
+    def of(cls, context: RunContext, ingest: Ingest) -> _BlockInputs:
+        bands = [variable.name for variable in ingest.read.variables]
+        common = input_hash(ingest.identity, context.geobox, context.config.grid.tile_px)
+        hashes = {scene.id: scene_hash(scene, bands) for scene in context.scenes}
+        return cls(common, hashes, list(context.date_blocks()))
+
+    def of_tile(self, over: tuple[Day, ...]) -> list[_Block]:
+        """Return the blocks of a tile with these days over it."""
+        if id(over) not in self.known:
+            self.known[id(over)] = [self._block(block, over[block.time]) for block in self.blocks]
+        return self.known[id(over)]
+
+    def _block(self, block: DateBlock, over: Sequence[Day]) -> _Block:
+        days = tuple(IngestDay(day, self._identity(day), is_stored=False) for day in over)
+        return block, days, input_hash(block.start, [day.identity for day in days])
+
+    def _identity(self, day: Day) -> str:
+        parts = (str(day.date), *(self.hashes[scene.id] for scene in day.scenes))
+        if parts not in self.identities:
+            self.identities[parts] = input_hash(self.common, *parts)
+        return self.identities[parts]
 
 
-def ingested(context: RunContext, ledger: Ledger, time: slice) -> dict[str, list[DateInput]]:
-    """Return what identifies the pixels of each tile on some dates, by the tile's name.
-
-    Parameters
-    ----------
-    time
-        Along the cube's time.
-
-    Returns
-    -------
-    Dates in order, those that have been ingested. Where assets stayed unread, the hash tells the
-    date apart from the same with other assets unread.
-    """
-    rows = {row.unit: row for row in ledger.rows(Stage.INGEST)}
-    found: dict[str, list[DateInput]] = {tile.name: [] for tile in context.tiles}
-    for tile in context.tiles:
-        for block in context.date_blocks():
-            row = rows.get(unit_key(tile, block))
-            if row is None or block.time.start >= time.stop or block.time.stop <= time.start:
-                continue
-            read, rest = row.detail["dates"], input_hash(row.input_hash, row.detail)
-            for position, day in enumerate(block.days, block.start):
-                if time.start <= position < time.stop:
-                    date = str(day.date)
-                    found[tile.name].append((date, read.get(date, rest)))
-    return found
+def _with_stored(days: tuple[IngestDay, ...], row: LedgerRow | None) -> tuple[IngestDay, ...]:
+    """Return days with what the ledger says of those that the cube holds."""
+    if row is None:
+        return days
+    read, offsets = row.detail.get("dates", {}), row.detail.get("boa_offset", {})
+    return tuple(
+        replace(one, is_stored=True, offset=offsets.get(str(one.day.date), ""))
+        if read.get(str(one.day.date)) == one.identity
+        else one
+        for one in days
+    )
 
 
 def _parts(stored: xr.Dataset) -> Iterator[TilePart]:
@@ -329,25 +336,14 @@ def _load_with_stackstac(
 LOADERS: dict[str, Loader] = {"direct": read_asset, "stackstac": _load_with_stackstac}
 
 
-def _days_over(context: RunContext) -> Iterator[tuple[Day, ...]]:
-    """Yield the days for each tile, with those of their scenes that may have pixels on it."""
-    footprints = shapely.STRtree([scene.footprint for scene in context.scenes])
-    stops = np.cumsum([len(day.scenes) for day in context.days])
-    for edge in outlines([tile.geobox for tile in context.tiles]):
-        touched = np.sort(footprints.query(widened(edge), predicate="intersects"))
-        parts = np.split(touched, np.searchsorted(touched, stops[:-1]))
-        yield tuple(
-            Day(day.date, tuple(context.scenes[index] for index in part))
-            for day, part in zip(context.days, parts, strict=True)
-        )
-
-
 def scene_hash(scene: Scene, bands: Sequence[str]) -> str:
     """Hash what the scene's pixels depend on; a local file that was replaced counts as new."""
     assets = [scene.assets[band] for band in bands if band in scene.assets]
     sun = scene.sun_azimuth, scene.sun_elevation
     versions = [_file_version(asset.href) for asset in assets]
-    return input_hash(scene.id, scene.crs, sun, assets, versions)
+    # Their fields are plain values, whose text says all; it is made ten times as fast as the hash
+    # of a dataclass, which counts over ten thousand scenes.
+    return input_hash(scene.id, scene.crs, sun, [repr(asset) for asset in assets], versions)
 
 
 def _file_version(href: str) -> tuple[int, int] | None:

@@ -17,7 +17,7 @@ from cvlarray.alerts.latency import Latency
 from cvlarray.catalog import load_items
 from cvlarray.grid import Tile, project
 from cvlarray.pipeline.context import RunContext
-from cvlarray.pipeline.ingest import unit_key
+from cvlarray.pipeline.ingested import unit_key
 from cvlarray.pipeline.units import Stage
 from cvlarray.sensors import Scene
 from cvlarray.store import Ledger, replacing

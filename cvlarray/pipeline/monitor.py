@@ -19,7 +19,7 @@ from cvlarray.grid import Tile
 from cvlarray.monitor import Sightings, detections, measure_dates, refit, start, update
 from cvlarray.names import DATE_OFFSET, DETECTION_VARIABLES
 from cvlarray.pipeline.context import RunContext
-from cvlarray.pipeline.ingest import DateInput
+from cvlarray.pipeline.ingested import DateInput
 from cvlarray.pipeline.normalize import prepared
 from cvlarray.pipeline.prior import read_prior, with_prior
 from cvlarray.pipeline.run_store import create_run_store
@@ -28,6 +28,9 @@ from cvlarray.pipeline.sightings import write_sightings
 from cvlarray.pipeline.state import StateLog, read_log, read_state, write_log, write_state
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, Workspace, input_hash, open_raw, write_region
+
+MIN_DATES_A_YEAR = 6
+"""As many as a season of two harmonics has coefficients; a year with fewer counts as unseen."""
 
 
 def create_detections(context: RunContext) -> None:
@@ -41,11 +44,11 @@ def create_detections(context: RunContext) -> None:
     create_run_store(context.workspace.detections, context, DETECTION_VARIABLES)
 
 
-def monitor_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
-    """Return a unit for each tile that has a baseline."""
+def monitor_units(context: RunContext, ledger: Ledger) -> Iterator[WorkUnit]:
+    """Yield a unit for each tile that has a baseline."""
     config = context.config
     inputs = prepared(context, ledger, context.monitoring)
-    baselines = ledger.done(Stage.BASELINE)
+    baselines, done = ledger.done(Stage.BASELINE), ledger.done(Stage.MONITOR)
     settings = config.monitor, config.masking, config.baseline, config.periods.history
     # Not the end of the period: it may be today.
     common = input_hash(
@@ -55,24 +58,17 @@ def monitor_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
         config.periods.monitoring.start,
     )
     n_dates = context.monitoring.stop - context.monitoring.start
-    units = []
+    cube_dates = _Dates(tuple(context.dates.astype(str).tolist()))
     for tile in context.tiles:
         if tile.name not in baselines:
             continue
-        basis, wanted = input_hash(common, baselines[tile.name]), tuple(inputs[tile.name])
-        work = partial(
-            watch_tile,
-            context.workspace,
-            tile,
-            basis,
-            wanted,
-            _Dates(tuple(context.dates.astype(str).tolist())),
-            config,
-        )
+        basis = input_hash(common, baselines[tile.name])
+        key = input_hash(basis, inputs.identity(tile))
+        # What is done isn't watched again: of that the dates needn't be read.
+        wanted = () if done.get(tile.name) == key else inputs.dates(tile)
+        work = partial(watch_tile, context.workspace, tile, basis, wanted, cube_dates, config)
         n_pixels = math.prod(tile.geobox.shape) * n_dates
-        unit = WorkUnit(Stage.MONITOR, tile.name, input_hash(basis, wanted), n_pixels, work)
-        units.append(unit)
-    return units
+        yield WorkUnit(Stage.MONITOR, tile.name, key, n_pixels, work)
 
 
 def watch_tile(
@@ -147,13 +143,38 @@ def refit_tile(
     config: RunConfig,
 ) -> xr.Dataset:
     """Return the state with seasons fitted to a history that ends where a new year begins."""
-    first = in_year(config.periods.history.start, year)
-    last = in_year(config.periods.monitoring.start, year) - dt.timedelta(days=1)
+    first, last = refit_period(year, cube_dates, config)
     history = cube_dates.between(first, last)
     features = read_features(workspace.cube, tile, history, config)
     prior = read_prior(workspace, config)
     season = fit_season(features, first, last, config, prior).compute(scheduler="synchronous")
     return refit(state, season)
+
+
+def refit_period(year: int, cube_dates: _Dates, config: RunConfig) -> tuple[dt.date, dt.date]:
+    """Return the first and last day of the history for a year of the watch, counted from 0.
+
+    It is as long as the first one, and ends where the year begins. For a year in which next to
+    nothing was seen it takes in an earlier one: a season that rests on a single year takes that
+    year's weather for normal.
+    """
+    periods = config.periods
+    first, after = (in_year(one.start, year) for one in (periods.history, periods.monitoring))
+    wanted = _n_years_seen(periods.history.start, periods.monitoring.start, cube_dates)
+    while first > periods.history.start and _n_years_seen(first, after, cube_dates) < wanted:
+        first = max(in_year(first, -1), periods.history.start)
+    return first, after - dt.timedelta(days=1)
+
+
+def _n_years_seen(first: dt.date, after: dt.date, cube_dates: _Dates) -> int:
+    """Return how many years, counted back from a day, have dates enough for a season."""
+    n_seen = 0
+    while after > first:
+        start = max(in_year(after, -1), first)
+        seen = cube_dates.between(start, after - dt.timedelta(days=1))
+        n_seen += seen.stop - seen.start >= MIN_DATES_A_YEAR
+        after = start
+    return n_seen
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -30,7 +31,7 @@ from cvlarray.normalize import (
 )
 from cvlarray.normalize.scenes import MAX_REFERENCE_PX
 from cvlarray.pipeline.context import RunContext, workspace_of
-from cvlarray.pipeline.ingest import DateInput, ingested
+from cvlarray.pipeline.ingested import Ingested
 from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, Workspace, input_hash, open_raw, write_atomic
@@ -49,36 +50,31 @@ def normalize_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
         return []
     settings = config.normalize, config.masking, config.periods.history, config.baseline
     common = input_hash(cvlarray.__version__, *(part.model_dump() for part in settings))
-    history = ingested(context, ledger, context.history)
+    history = Ingested.of(context, ledger, context.history)
     units = []
     for period, time in (("history", context.history), ("monitoring", context.monitoring)):
-        inputs = ingested(context, ledger, time)
-        for tile in context.tiles:
-            if not inputs[tile.name]:
-                continue
+        inputs = Ingested.of(context, ledger, time)
+        for tile in filter(inputs.has, context.tiles):
             work = partial(correct_tile, tile, period, time, context.history, config)
-            key = input_hash(common, history[tile.name], inputs[tile.name])
+            key = input_hash(common, history.identity(tile), inputs.identity(tile))
             n_pixels = math.prod(tile.geobox.shape) * (time.stop - time.start)
             name = f"{tile.name}/{period}"
             units.append(WorkUnit(Stage.NORMALIZE, name, key, n_pixels, work))
     return units
 
 
-def prepared(context: RunContext, ledger: Ledger, time: slice) -> dict[str, list[DateInput]]:
-    """Return what identifies the pixels that are fitted and watched, as `ingested` those read.
+def prepared(context: RunContext, ledger: Ledger, time: slice) -> Ingested:
+    """Return what was ingested of some dates, and by what it is corrected.
 
     Corrections of a date follow from its pixels and from the history's.
     """
-    pixels = ingested(context, ledger, time)
-    done = ledger.done(Stage.NORMALIZE) if context.config.normalize.enabled else {}
-    references = {tile: done.get(f"{tile}/history") for tile in pixels}
-    return {
-        tile: [
-            (date, identity if references[tile] is None else input_hash(identity, references[tile]))
-            for date, identity in dates
-        ]
-        for tile, dates in pixels.items()
-    }
+    pixels = Ingested.of(context, ledger, time)
+    if not context.config.normalize.enabled:
+        return pixels
+    done = ledger.done(Stage.NORMALIZE)
+    references = {tile.name: done.get(f"{tile.name}/history") for tile in context.tiles}
+    known = {tile: hash_ for tile, hash_ in references.items() if hash_ is not None}
+    return replace(pixels, corrections=known)
 
 
 def correct_tile(

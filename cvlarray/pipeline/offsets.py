@@ -78,11 +78,10 @@ def warn_of_offsets(context: RunContext, ledger: Ledger) -> list[str]:
         for day in context.days
     }
     counts: Counter[tuple[str, str, str]] = Counter()
-    for row in ledger.rows(Stage.INGEST):
-        for date, verdict in row.detail.get("boa_offset", {}).items():
-            if len(kinds.get(date, ())) == 1:
-                ((sensor, baseline),) = kinds[date]
-                counts[sensor, baseline, verdict] += 1
+    for (date, verdict), n_tiles in ledger.tally(Stage.INGEST, "boa_offset").items():
+        if len(kinds.get(date, ())) == 1:
+            ((sensor, baseline),) = kinds[date]
+            counts[sensor, baseline, verdict] += n_tiles
     lines = []
     for sensor, baseline in sorted({(sensor, baseline) for sensor, baseline, _ in counts}):
         against, for_it = (

@@ -14,7 +14,7 @@ from cvlarray.features import bands_of
 from cvlarray.kernels.season import coefficient_names, moment_names
 from cvlarray.names import READ_STATUS
 from cvlarray.pipeline.context import RunContext, threads_of_a_worker, workspace_of
-from cvlarray.pipeline.execute import missing_units
+from cvlarray.pipeline.execute import to_do
 from cvlarray.pipeline.ingest import Ingest, count_ingest_units, ingest_units
 from cvlarray.pipeline.lease_memory import lease_bytes, model_bytes
 from cvlarray.pipeline.models import land_cover_model
@@ -112,9 +112,8 @@ def make_plan(config: RunConfig, *, last: Stage = Stage.REPORT) -> Plan:
         with Ledger(context.workspace.ledger) as ledger:
             done = {stage: len(ledger.done(stage)) for stage in Stage}
             if done[Stage.INGEST]:
-                units = ingest_units(context, ledger)
-                n_missing = len(missing_units(units, ledger, Stage.INGEST))
-                done[Stage.INGEST] = len(units) - n_missing
+                missing, n_units = to_do(ingest_units(context, ledger), ledger, Stage.INGEST)
+                done[Stage.INGEST] = n_units - len(missing)
     return Plan(
         name=config.name,
         n_items=len(context.scenes),

@@ -35,11 +35,11 @@ def prior_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
         return []
     inputs = prepared(context, ledger, context.history)
     samples = sample_squares(
-        [tile for tile in context.tiles if inputs[tile.name]], config.store.chunk_px
+        [tile for tile in context.tiles if inputs.has(tile)], config.store.chunk_px
     )
     settings = config.baseline, config.masking, config.periods.history
     wanted = [(square.name, square.y.start, square.x.start) for square in samples]
-    identities = {square.name: inputs[square.name] for square in samples}
+    identities = {square.name: inputs.identity(square) for square in samples}
     key = input_hash(
         cvlarray.__version__, *(part.model_dump() for part in settings), wanted, identities
     )

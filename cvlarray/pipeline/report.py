@@ -39,7 +39,7 @@ def report_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     """Return the one unit of the report."""
     config = context.config
     alerts = ledger.done(Stage.ALERTS)
-    ingested = [row.input_hash for row in ledger.rows(Stage.INGEST)]
+    ingested = list(ledger.hashes(Stage.INGEST).values())
     n_sent = len(_sent(context))
     key = input_hash(cvlarray.__version__, config.report.model_dump(), alerts, ingested, n_sent)
     work = partial(make_report, context, ledger)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cvlarray.cluster import Executor, InlineExecutor
@@ -12,7 +12,7 @@ from cvlarray.models import Model
 from cvlarray.pipeline.alerts import alert_units
 from cvlarray.pipeline.baseline import baseline_units, create_baseline
 from cvlarray.pipeline.context import RunContext, workspace_of
-from cvlarray.pipeline.execute import missing_units, run_stage
+from cvlarray.pipeline.execute import run_stage, to_do
 from cvlarray.pipeline.fuse import create_fused, fuse_units
 from cvlarray.pipeline.ingest import create_cube, ingest_units
 from cvlarray.pipeline.models import checkpoint_of, land_cover_model, prepare, radar_model
@@ -75,40 +75,57 @@ def run_pipeline(
         if last == Stage.SEARCH:
             return
         record.context = context = load_context(config, workspace)
-        stages.forget_lost(Stage.INGEST, workspace.cube)
-        create_cube(context, ledger)
-        stages.run(Stage.INGEST, ingest_units(context, ledger))
+        _read(stages, context)
+        _watch(stages, context)
+        _segment(stages, context, land_cover)
+        _look_by_radar(stages, context, radar)
+        _tell(stages, context)
+        _look_back(stages, context)
+
+
+def _read(stages: _Stages, context: RunContext) -> None:
+    """Run what fills the cube, and finds what its scenes are off by."""
+    workspace, ledger = context.workspace, stages.ledger
+    stages.forget_lost(Stage.INGEST, workspace.cube)
+    create_cube(context, ledger)
+    if stages.run(Stage.INGEST, ingest_units(context, ledger)):
         warn_of_offsets(context, ledger)
-        if config.normalize.enabled and stages.reaches(Stage.NORMALIZE):
-            stages.forget_lost(Stage.NORMALIZE, workspace.corrections)
-            stages.run(Stage.NORMALIZE, normalize_units(context, ledger))
-        if config.baseline.regional_prior and stages.reaches(Stage.PRIOR):
-            stages.forget_lost(Stage.PRIOR, workspace.prior)
-            stages.run(Stage.PRIOR, prior_units(context, ledger))
-        if stages.reaches(Stage.BASELINE):
-            stages.forget_lost(Stage.BASELINE, workspace.baseline)
-            create_baseline(context)
-            stages.run(Stage.BASELINE, baseline_units(context, ledger))
-        if stages.reaches(Stage.MONITOR):
-            watched = workspace.detections, workspace.sightings, *workspace.states
-            for place in (*watched, workspace.state_logs):
-                stages.forget_lost(Stage.MONITOR, place)
-            create_states(context)
-            create_detections(context)
-            stages.run(Stage.MONITOR, monitor_units(context, ledger))
-        _segment(context, land_cover, stages)
-        _look_by_radar(context, radar, stages)
-        if stages.reaches(Stage.ALERTS):
-            stages.forget_lost(Stage.ALERTS, workspace.events)
-            stages.run(Stage.ALERTS, alert_units(context, ledger))
-        if stages.reaches(Stage.REPORT):
-            stages.run(Stage.REPORT, report_units(context, ledger))
-        _look_back(stages, context, ledger)
+    if context.config.normalize.enabled and stages.reaches(Stage.NORMALIZE):
+        stages.forget_lost(Stage.NORMALIZE, workspace.corrections)
+        stages.run(Stage.NORMALIZE, normalize_units(context, ledger))
 
 
-def _look_back(stages: _Stages, context: RunContext, ledger: Ledger) -> None:
+def _watch(stages: _Stages, context: RunContext) -> None:
+    """Run what learns each pixel's season, and holds what comes against it."""
+    workspace, ledger = context.workspace, stages.ledger
+    if context.config.baseline.regional_prior and stages.reaches(Stage.PRIOR):
+        stages.forget_lost(Stage.PRIOR, workspace.prior)
+        stages.run(Stage.PRIOR, prior_units(context, ledger))
+    if stages.reaches(Stage.BASELINE):
+        stages.forget_lost(Stage.BASELINE, workspace.baseline)
+        create_baseline(context)
+        stages.run(Stage.BASELINE, baseline_units(context, ledger))
+    if stages.reaches(Stage.MONITOR):
+        watched = workspace.detections, workspace.sightings, *workspace.states
+        for place in (*watched, workspace.state_logs):
+            stages.forget_lost(Stage.MONITOR, place)
+        create_states(context)
+        create_detections(context)
+        stages.run(Stage.MONITOR, monitor_units(context, ledger))
+
+
+def _tell(stages: _Stages, context: RunContext) -> None:
+    """Run what people see."""
+    if stages.reaches(Stage.ALERTS):
+        stages.forget_lost(Stage.ALERTS, context.workspace.events)
+        stages.run(Stage.ALERTS, alert_units(context, stages.ledger))
+    if stages.reaches(Stage.REPORT):
+        stages.run(Stage.REPORT, report_units(context, stages.ledger))
+
+
+def _look_back(stages: _Stages, context: RunContext) -> None:
     """Run the stages that only a reanalysis reaches, and whose imports no other run pays for."""
-    workspace = context.workspace
+    workspace, ledger = context.workspace, stages.ledger
     if stages.reaches(Stage.CHANGES):
         from cvlarray.pipeline.changes import changes_units, create_changes  # noqa: PLC0415
 
@@ -122,18 +139,18 @@ def _look_back(stages: _Stages, context: RunContext, ledger: Ledger) -> None:
         stages.run(Stage.ANNUAL, annual_units(context, ledger))
 
 
-def _segment(context: RunContext, land_cover: Model | None, stages: _Stages) -> None:
+def _segment(stages: _Stages, context: RunContext, land_cover: Model | None) -> None:
     """Run the model of land cover, if there is one and the run goes as far."""
     if land_cover is not None and stages.reaches(Stage.SEGMENT):
         stages.forget_lost(Stage.SEGMENT, context.workspace.land_cover)
         create_land_cover(context, stages.ledger, land_cover)
         units = segment_units(context, stages.ledger, land_cover)
-        if missing_units(units, stages.ledger, Stage.SEGMENT):
+        if to_do(units, stages.ledger, Stage.SEGMENT).missing:
             prepare(land_cover, checkpoint_of(context.config), stages.workers, context.config)
         stages.run(Stage.SEGMENT, units)
 
 
-def _look_by_radar(context: RunContext, radar: Model | None, stages: _Stages) -> None:
+def _look_by_radar(stages: _Stages, context: RunContext, radar: Model | None) -> None:
     """Run the model of radar, if there is one, and put what it says to what land cover says."""
     config, workspace = context.config, context.workspace
     if config.models.radar is None or radar is None:
@@ -142,7 +159,7 @@ def _look_by_radar(context: RunContext, radar: Model | None, stages: _Stages) ->
         stages.forget_lost(Stage.RADAR, workspace.radar)
         create_radar(context)
         units = radar_units(context, stages.ledger, radar)
-        if missing_units(units, stages.ledger, Stage.RADAR):
+        if to_do(units, stages.ledger, Stage.RADAR).missing:
             prepare(radar, config.models.radar.checkpoint, stages.workers, config)
         stages.run(Stage.RADAR, units)
     if config.models.land_cover is not None and stages.reaches(Stage.FUSE):
@@ -185,17 +202,22 @@ class _Stages:
     def forget_lost(self, stage: Stage, store: StoreLocation) -> None:
         """Forget what was done of a stage whose store is gone: somebody deleted it."""
         if not store.exists():
-            self.ledger.forget(stage, [row.unit for row in self.ledger.rows(stage)])
+            self.ledger.forget(stage, self.ledger.hashes(stage))
 
-    def run(self, stage: Stage, units: Sequence[WorkUnit]) -> None:
-        """Run a stage, or check that an earlier run has completed it."""
+    def run(self, stage: Stage, units: Iterable[WorkUnit]) -> int:
+        """Run a stage, or check that an earlier run has completed it.
+
+        Returns
+        -------
+        How many units had to be done.
+        """
         if list(Stage).index(stage) >= list(Stage).index(self.first):
             workers = self.workers if stage.is_tiled else InlineExecutor()
-            run_stage(stage, units, workers, self.ledger, self.progress)
-            return
-        missing = missing_units(units, self.ledger, stage)
+            return run_stage(stage, units, workers, self.ledger, self.progress)
+        missing, n_units = to_do(units, self.ledger, stage)
         if missing:
             raise UnitError(
-                f"--from {self.first} needs {stage} complete, but {len(missing)} of {len(units)} "
+                f"--from {self.first} needs {stage} complete, but {len(missing)} of {n_units} "
                 f"units are missing or out of date; run from {stage}"
             )
+        return 0

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import cvlarray
 from cvlarray.pipeline.context import RunContext
-from cvlarray.pipeline.ingest import unit_key
+from cvlarray.pipeline.ingested import unit_key
 from cvlarray.pipeline.units import Stage
 from cvlarray.report.run_page import (
     DONE,
@@ -53,6 +53,7 @@ def make_run_page(context: RunContext, ledger: Ledger) -> Path:
         failures=read_failures(context.workspace.failures)[-N_FAILURES:],
         slowest=slowest_tiles(rows),
         n_unread=sum(len(row.detail.get("unread", ())) for row in rows),
+        n_retried=sum(row.detail.get("n_retried", 0) for row in rows),
         picture=ledger_picture(context, [row for row in rows if row.stage == Stage.INGEST]),
     )
     return write_run_page(page, context.workspace.run_page)

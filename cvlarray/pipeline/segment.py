@@ -15,7 +15,7 @@ from cvlarray.inference import Lease, create_maps, run_lease, superblocks
 from cvlarray.models import Model
 from cvlarray.names import NODATA_DN
 from cvlarray.pipeline.context import RunContext, workspace_of
-from cvlarray.pipeline.ingest import DateInput, ingested
+from cvlarray.pipeline.ingested import DateInput, Ingested
 from cvlarray.pipeline.models import identity_of, windows_of
 from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
@@ -37,7 +37,7 @@ def create_land_cover(context: RunContext, ledger: Ledger, model: Model) -> None
     n_kept = n_shared_dates(path, dates)
     if n_kept is not None and n_kept < len(dates):
         first = str(dates[n_kept])
-        moved = [row.unit for row in ledger.rows(Stage.SEGMENT) if row.unit.split("/")[1] >= first]
+        moved = [unit for unit in ledger.hashes(Stage.SEGMENT) if unit.split("/")[1] >= first]
         ledger.forget(Stage.SEGMENT, moved)
     create_maps(
         path,
@@ -60,9 +60,8 @@ def segment_units(context: RunContext, ledger: Ledger, model: Model) -> list[Wor
         identity_of(model, config),
         config.masking.model_dump(),
     )
-    inputs = {
-        tile: dict(dates) for tile, dates in ingested(context, ledger, context.monitoring).items()
-    }
+    ingested = Ingested.of(context, ledger, context.monitoring)
+    inputs = {tile.name: dict(ingested.dates(tile)) for tile in context.tiles}
     units = []
     for name, lease in leases(context):
         date = str(context.dates[context.monitoring.start + lease.date])

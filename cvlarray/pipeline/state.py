@@ -25,7 +25,7 @@ from cvlarray.kernels.evidence import N_KEPT
 from cvlarray.kernels.season import coefficient_names, moment_names
 from cvlarray.names import STATE_VARIABLES
 from cvlarray.pipeline.context import RunContext
-from cvlarray.pipeline.ingest import DateInput
+from cvlarray.pipeline.ingested import DateInput
 from cvlarray.pipeline.run_store import create_run_store
 from cvlarray.store import (
     StoreLocation,

@@ -74,6 +74,8 @@ class RunPage:
     slowest: Sequence[SlowTile]
     n_unread: int
     """Assets that stayed unread."""
+    n_retried: int
+    """Assets that were read only at a second or third try, once for each tile and block."""
     picture: LedgerPicture
 
 

@@ -67,8 +67,11 @@ def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
             yield f"{prefix}{key}", json.dumps(value, ensure_ascii=False)
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
 def _text(value: object) -> str:
-    return json.dumps(_canonical(value), separators=(",", ":"))
+    return _ENCODER.encode(_canonical(value))
 
 
 @singledispatch
@@ -124,7 +127,8 @@ def _(value: timedelta) -> Json:
 @_canonical.register(list)
 @_canonical.register(tuple)
 def _(value: list[Any] | tuple[Any, ...]) -> Json:
-    return ["list", *map(_canonical, value)]
+    # Most parts are hashes and names, which needn't be dispatched.
+    return ["list", *(one if type(one) is str else _canonical(one) for one in value)]
 
 
 @_canonical.register(AbstractSet)

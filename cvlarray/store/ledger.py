@@ -38,6 +38,8 @@ CREATE TABLE unit (
     PRIMARY KEY (stage, unit)
 ) WITHOUT ROWID
 """
+_HASHES = "CREATE INDEX unit_hashes ON unit (stage, unit, status, input_hash)"
+"""What is asked of a hundred thousand units at a time, without their details of some kB each."""
 _RECORD = """
 INSERT OR REPLACE INTO unit VALUES (
     :stage, :unit, :input_hash, :status, :written_at,
@@ -120,7 +122,7 @@ class Ledger:
             self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
         try:
             with self._explained():
-                prepare(self._connection, [[_SCHEMA]], path=path, kind="ledger")
+                prepare(self._connection, [[_SCHEMA], [_HASHES]], path=path, kind="ledger")
         except BaseException:
             self._connection.close()
             raise
@@ -162,6 +164,34 @@ class Ledger:
         query = "SELECT unit, input_hash FROM unit WHERE stage = ? AND status = ?"
         with self._explained():
             return dict(self._connection.execute(query, (stage, UnitStatus.DONE)))
+
+    def hashes(self, stage: str) -> dict[str, str]:
+        """Return the input hash of each unit of a stage, of partial ones too, by unit in order."""
+        query = "SELECT unit, input_hash FROM unit WHERE stage = ? ORDER BY unit"
+        with self._explained():
+            return dict(self._connection.execute(query, (stage,)))
+
+    def row(self, stage: str, unit: str) -> LedgerRow | None:
+        """Return the row of a unit, None if there is none."""
+        query = "SELECT * FROM unit WHERE stage = ? AND unit = ?"
+        with self._explained():
+            found = self._connection.execute(query, (stage, unit)).fetchone()
+        return None if found is None else _row(found)
+
+    def tally(self, stage: str, name: str) -> dict[tuple[str, str], int]:
+        """Count the entries of a mapping that the details of a stage's units have.
+
+        Returns
+        -------
+        How many units have an entry, by its key and value.
+        """
+        query = """
+            SELECT entry.key, entry.value, COUNT(*) FROM unit, json_each(detail, ?) AS entry
+            WHERE stage = ? GROUP BY entry.key, entry.value
+        """
+        with self._explained():
+            found = self._connection.execute(query, (f"$.{name}", stage))
+            return {(key, value): count for key, value, count in found}
 
     def rows(self, stage: str | None = None) -> list[LedgerRow]:
         """Return the rows of a stage, or of all, by stage and unit."""

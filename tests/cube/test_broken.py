@@ -131,9 +131,11 @@ def test_is_tried_again(make_scene, waits, monkeypatch):
         return open_file(path)
 
     monkeypatch.setattr(rasterio, "open", flaky)
-    block = read([item])
+    with geofile.noting_retries() as retried:
+        block = read([item])
 
     assert waits == list(geofile.RETRY_AFTER_S)
+    assert {Path(href).name for href in retried} == {path_of(item, "red").name}
     assert not block.unread
     np.testing.assert_array_equal(block.arrays["red"], expected.arrays["red"])
 

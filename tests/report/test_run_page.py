@@ -35,6 +35,7 @@ def make_page(**changes):
         "unit_times": [NOON + dt.timedelta(seconds=n) for n in range(91)],
         "failures": [Failure(NOON, "ingest", "r000c001/2013-01-05", f"disk full {EVIL}")],
         "slowest": [SlowTile("r000c001", 30, 400.0, 2.5), SlowTile("r000c000", 30, 160.0, 1.0)],
+        "n_retried": 5,
         "n_unread": 3,
         "picture": LedgerPicture([f"r000c00{n}" for n in range(4)], months, states),
     }
@@ -94,6 +95,7 @@ def test_failures_and_slow_tiles_are_told_and_nothing_runs(open_page):
     ]  # fmt: skip
     assert view.evaluate("document.documentElement.scrollWidth") <= 390
     calm = open_page(make_page(failures=[]))
+    assert "5 were read only at a second or third try." in view.locator("#trouble").inner_text()
     assert "No unit has failed." in calm.locator("#trouble").inner_text()
 
 

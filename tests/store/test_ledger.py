@@ -59,6 +59,25 @@ def test_partial_units_are_not_done_and_stages_are_apart(path: Path) -> None:
         assert [row.stage for row in ledger.rows()] == ["baseline", "ingest", "ingest"]
 
 
+def test_hashes_are_of_partial_units_too(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.record(ROW)
+        ledger.record(LedgerRow("ingest", "b", "2"))
+        ledger.record(LedgerRow("baseline", "b", "3"))
+        assert list(ledger.hashes("ingest").items()) == [("b", "2"), (ROW.unit, ROW.input_hash)]
+        assert ledger.row("ingest", ROW.unit) == ROW
+        assert ledger.row("ingest", "c") is None
+
+
+def test_entries_of_details_are_counted(path: Path) -> None:
+    with Ledger(path) as ledger:
+        for unit, offsets in (("a", {"d1": "yes"}), ("b", {"d1": "yes", "d2": "no"}), ("c", {})):
+            ledger.record(LedgerRow("ingest", unit, "1", detail={"offset": offsets}))
+        ledger.record(LedgerRow("baseline", "a", "1", detail={"offset": {"d1": "yes"}}))
+        ledger.record(LedgerRow("ingest", "d", "1"))
+        assert ledger.tally("ingest", "offset") == {("d1", "yes"): 2, ("d2", "no"): 1}
+
+
 def test_forgotten_units_are_gone(path: Path) -> None:
     with Ledger(path) as ledger:
         for unit in "abc":
@@ -145,9 +164,22 @@ def test_a_newer_ledger_is_refused(path: Path) -> None:
     with Ledger(path):
         pass
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 2")
-    with pytest.raises(StoreError, match="has ledger version 2, this cvlarray reads up to 1"):
+        connection.execute("PRAGMA user_version = 3")
+    with pytest.raises(StoreError, match="has ledger version 3, this cvlarray reads up to 2"):
         Ledger(path)
+
+
+def test_a_ledger_of_the_first_version_keeps_its_rows_and_gets_its_index(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.record(ROW)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("DROP INDEX unit_hashes; PRAGMA user_version = 1")
+    with Ledger(path) as ledger:
+        assert ledger.rows() == [ROW]
+        plan = ledger._connection.execute(
+            "EXPLAIN QUERY PLAN SELECT unit, input_hash FROM unit WHERE stage = 'ingest'"
+        ).fetchall()
+    assert "COVERING INDEX unit_hashes" in plan[0][-1]
 
 
 def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
