@@ -27,8 +27,8 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 WITH_WHOLE_RUNS = {"pipeline", "cli"}
-MAY_SKIP_IN_CI = "gpu"
-"""The one marker whose tests may skip under CI: no package brings a device."""
+MAY_SKIP_IN_CI = ("gpu", "privileged")
+"""The markers whose tests may skip under CI: no package brings a device, or rights."""
 
 # Both are inherited by the subprocesses that tests start.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Under CI turn the skip of a test into its failure: there every component is installed."""
     report = yield
-    expected = hasattr(report, "wasxfail") or item.get_closest_marker(MAY_SKIP_IN_CI)
+    expected = hasattr(report, "wasxfail") or any(map(item.get_closest_marker, MAY_SKIP_IN_CI))
     return report if expected else _failed_if_skipped_in_ci(report)
 
 

@@ -237,6 +237,20 @@ def test_history_begins_after_its_last_break(features):
     assert float((kept == broken)[:, :, 4:].where(seen[:, :, 4:]).mean()) > 0.98
 
 
+def test_the_last_year_of_a_history_is_never_cut(features):
+    """Half a season says nothing of the other half."""
+    broken = features.copy()
+    fell = pd.DatetimeIndex(TIMES) < "2018-08-01"
+    broken[0, fell, :4] = xr.where(
+        broken[0, fell, :4] == NODATA_DN, NODATA_DN, broken[0, fell, :4] - 3_000
+    )
+    kept, seen = stable_history(broken)[:, :, :4], broken[:, :, :4] != NODATA_DN
+    year = slice("2018-01-05", None)
+    xr.testing.assert_equal(kept.sel(time=year), broken[:, :, :4].sel(time=year))
+    earlier = (kept == broken[:, :, :4]).sel(time=slice(None, "2017-11-30"))
+    assert float(earlier.where(seen).mean()) < 0.1
+
+
 def test_history_stays_lazy(features, raise_if_dask_computes):
     with raise_if_dask_computes():
         lazy = stable_history(features.chunk(y=4, x=5))

@@ -22,6 +22,14 @@ def test_data(external_data):
 def test_device():
     pytest.skip("no device")
 
+@pytest.fixture
+def rights(request):
+    request.applymarker(pytest.mark.privileged)
+    pytest.skip("no rights")
+
+def test_rights(rights):
+    raise AssertionError
+
 @pytest.mark.xfail(reason="known")
 def test_known():
     raise AssertionError
@@ -35,7 +43,7 @@ Guard = Callable[..., AbstractContextManager[None]]
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """Return a project that has this conftest and tests that lack their component."""
     pytester.makeconftest((Path(__file__).parent / "conftest.py").read_text())
-    pytester.makeini("[pytest]\nmarkers =\n  external_data: x\n  gpu: x")
+    pytester.makeini("[pytest]\nmarkers =\n  external_data: x\n  gpu: x\n  privileged: x")
     pytester.makepyfile(test_skipping=SKIPPING)
     monkeypatch.delenv("CVLARRAY_TEST_DATA", raising=False)
     return pytester
@@ -46,7 +54,7 @@ def test_skips_with_reason_on_a_users_machine(
 ) -> None:
     monkeypatch.delenv("CI", raising=False)
     result = suite.runpytest_subprocess("-ra")
-    result.assert_outcomes(skipped=3, xfailed=1)
+    result.assert_outcomes(skipped=4, xfailed=1)
     result.stdout.fnmatch_lines(
         [
             "*Chromium is absent; install it with: apt-get install chromium",
@@ -60,7 +68,7 @@ def test_skip_is_a_failure_under_ci(
 ) -> None:
     monkeypatch.setenv("CI", "true")
     result = suite.runpytest_subprocess()
-    result.assert_outcomes(skipped=1, xfailed=1, failed=1, errors=1)
+    result.assert_outcomes(skipped=2, xfailed=1, failed=1, errors=1)
     result.stdout.fnmatch_lines(["*must not skip under CI=true*Chromium is absent*"])
 
 
@@ -78,7 +86,7 @@ def test_external_data_is_selected_by_its_marker(
     suite: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CVLARRAY_TEST_DATA", str(tmp_path))
-    suite.runpytest_subprocess("-m", "external_data").assert_outcomes(passed=1, deselected=3)
+    suite.runpytest_subprocess("-m", "external_data").assert_outcomes(passed=1, deselected=4)
 
 
 def test_guard_counts_computes(raise_if_dask_computes: Guard) -> None:

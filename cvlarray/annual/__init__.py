@@ -15,6 +15,7 @@ from cvlarray.annual.generations import (
     overlap_calibrated,
     yearly_differences,
 )
+from cvlarray.annual.hindsight import SHARES, count_agents, mines_among, shares_of
 from cvlarray.annual.maps import agents, land_cover_by_year, yearly_change, yearly_clear
 from cvlarray.annual.sample import (
     Strata,
@@ -25,10 +26,11 @@ from cvlarray.annual.sample import (
     sample_sizes,
     strata_of,
 )
-from cvlarray.annual.trends import TREND_COLUMNS, growth_curves, rank_growth
+from cvlarray.annual.trends import TREND_COLUMNS, event_years, growth_curves, rank_growth
 
 __all__ = [
     "AREA_COLUMNS",
+    "SHARES",
     "TREND_COLUMNS",
     "Generation",
     "Strata",
@@ -36,16 +38,20 @@ __all__ = [
     "areas_by_year",
     "areas_with_intervals",
     "certain_areas",
+    "count_agents",
     "count_labels",
     "draw_reference_sample",
+    "event_years",
     "generations_of",
     "growth_curves",
     "keep_least",
     "land_cover_by_year",
+    "mines_among",
     "overlap_calibrated",
     "rank_growth",
     "reference_class",
     "sample_sizes",
+    "shares_of",
     "strata_of",
     "yearly_change",
     "yearly_clear",

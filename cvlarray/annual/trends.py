@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-__all__ = ["TREND_COLUMNS", "growth_curves", "rank_growth"]
+__all__ = ["TREND_COLUMNS", "event_years", "growth_curves", "rank_growth"]
 
 TREND_COLUMNS = (
     "site",
@@ -57,14 +57,12 @@ def growth_curves(
 
     Returns
     -------
-    The events in ``crs`` with ``site`` (numbered from the largest) and ``year``, by the middle of
-    the time in which they can have begun; and hectares by site (rows) and year (columns), all
+    The events in ``crs`` with ``site`` (numbered from the largest) and ``year`` (see
+    `event_years`); and hectares by site (rows) and year (columns), all
     years between the first and the last.
     """
     placed = events.to_crs(crs).reset_index(drop=True)
-    first = pd.to_datetime(placed["first_detected"])
-    start = pd.to_datetime(placed["interval_start"]).fillna(first)
-    placed["year"] = (start.clip(upper=first) + (first - start.clip(upper=first)) / 2).dt.year
+    placed["year"] = event_years(placed)
     label = _connected(placed.geometry, within_m)
     sizes = np.bincount(label, placed["area_m2"].to_numpy(float))
     rank = np.empty(sizes.size, np.int64)
@@ -75,6 +73,14 @@ def growth_curves(
         index="site", columns="year", values="area_m2", aggfunc="sum", fill_value=0.0
     ).reindex(columns=list(years), fill_value=0.0)
     return placed, curve / _M2_PER_HA
+
+
+def event_years(events: pd.DataFrame) -> pd.Series[int]:
+    """Return the year of each event, by the middle of the time in which it can have begun."""
+    first = pd.to_datetime(events["first_detected"])
+    start = pd.to_datetime(events["interval_start"]).fillna(first).clip(upper=first)
+    year: pd.Series[int] = (start + (first - start) / 2).dt.year
+    return year
 
 
 def rank_growth(

@@ -14,6 +14,9 @@ from cvlarray.kernels.history import stable_start
 from cvlarray.kernels.season import TimeAxis, design_matrix
 from cvlarray.names import NODATA_DN
 
+KEPT_DAYS = 365
+"""At the end of a history, which aren't cut: a whole season."""
+
 
 def stable_history(
     features: xr.DataArray, *, harmonic_order: int = 1, significance: float = 0.01
@@ -21,7 +24,9 @@ def stable_history(
     """Return features without what lies before the last break of each pixel's history.
 
     A reverse-ordered CUSUM test of recursive residuals finds the break; see
-    `cvlarray.kernels.history.stable_start`. What is earlier in any feature becomes missing in all.
+    `cvlarray.kernels.history.stable_start`. What is earlier in any feature becomes missing in all,
+    but for a pixel's last year: a season of which a part was never seen is extrapolated there, to
+    hundreds of standard deviations.
 
     Parameters
     ----------
@@ -77,5 +82,7 @@ def _keep_stable(
     for series in flat:
         values = np.where(series == NODATA_DN, np.nan, series)
         np.maximum(start, stable_start(values, design, significance=significance), out=start)
-    is_stable = np.arange(n_dates)[:, None] >= start
+    is_seen = (flat != NODATA_DN).all(axis=0)
+    last = days[n_dates - 1 - np.argmax(is_seen[::-1], axis=0)]
+    is_stable = (np.arange(n_dates)[:, None] >= start) | (days[:, None] > last - KEPT_DAYS)
     return np.where(is_stable, flat, NODATA_DN).reshape(features.shape)

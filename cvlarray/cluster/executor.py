@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import dask
+
 
 class Future(Protocol):
     """A unit under way, as concurrent.futures and Dask have it."""
@@ -58,7 +60,11 @@ class Executor(Protocol):
 
 @dataclass
 class InlineExecutor:
-    """The calling thread: for stages that are one unit."""
+    """The calling thread: for stages that are one unit.
+
+    What such a unit computes with Dask runs on this process's threads, not on a cluster whose
+    client happens to be the default: it reads here what it writes here.
+    """
 
     n_slots: int = 1
     dashboard_link: str | None = None
@@ -67,7 +73,8 @@ class InlineExecutor:
         """Do ``work`` at once."""
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         try:
-            future.set_result(work())
+            with dask.config.set(scheduler="threads"):
+                future.set_result(work())
         except Exception as error:  # noqa: BLE001 (raised again by result())
             future.set_exception(error)
         return future

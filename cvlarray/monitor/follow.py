@@ -34,6 +34,11 @@ N_PROOFS = 3
 """Observations that show that a pixel is back; see `cvlarray.kernels.recovery.find_recoveries`."""
 
 
+BRIEF_DAYS = 365
+N_JUDGED = 20
+N_PASSED_OVER = 5
+
+
 def follow(
     features: xr.DataArray,
     state: xr.Dataset,
@@ -47,6 +52,10 @@ def follow(
     A watch dates the first change of a pixel and keeps the season that it left. Against this
     season later observations are held: back inside its band, the pixel has recovered, in what the
     features see, and from then on the same detector looks for a second change.
+
+    What was back within a year, and wasn't outside in most of the first 20 observations, was smoke,
+    haze or water over a forest that stood: felled forest doesn't look as before so soon. It is
+    passed over, and the next change counts as the first.
 
     Parameters
     ----------
@@ -148,6 +157,33 @@ class _Follower:
             n_proofs=self.n_proofs,
         )
 
+    def first_lasting(
+        self,
+        residual: NDArray[np.float32],
+        begun: NDArray[np.int32],
+        intact: NDArray[np.int32],
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+        """Return the first change of each pixel that lasts, from a given one on, and its end."""
+        begun, intact, back = begun.copy(), intact.copy(), self.recoveries(residual, begun)
+        for _ in range(N_PASSED_OVER):
+            brief = np.flatnonzero(self._is_brief(residual, begun, back))
+            if not brief.size:
+                break
+            begun[brief], intact[brief] = self.next_change(residual[:, brief], back[brief])
+            back[brief] = self.recoveries(residual[:, brief], begun[brief])
+        return begun, intact, back
+
+    def _is_brief(
+        self, residual: NDArray[np.float32], begun: NDArray[np.int32], back: NDArray[np.int32]
+    ) -> NDArray[np.bool_]:
+        """Return whether a change was over soon, with most observations inside."""
+        is_seen = ~np.isnan(residual) & (self.days[:, None] >= begun)
+        is_judged = is_seen & (np.cumsum(is_seen, axis=0) <= N_JUDGED)
+        n_outside = (is_judged & (residual > self.detector.threshold)).sum(axis=0)
+        soon = (back != NEVER) & (back - begun < BRIEF_DAYS)
+        is_brief: NDArray[np.bool_] = soon & (2 * n_outside < is_judged.sum(axis=0))
+        return is_brief
+
     def next_change(
         self, residual: NDArray[np.float32], after: NDArray[np.int32]
     ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -184,7 +220,7 @@ def _follow(
         residual = follower.residual(*chosen)
         begun, intact = (one.ravel()[changed] for one in (first, last_intact))
         for episode in range(N_EPISODES):
-            back = follower.recoveries(residual, begun)
+            begun, intact, back = follower.first_lasting(residual, begun, intact)
             found[:, episode, changed] = begun, intact, back
             begun, intact = follower.next_change(residual, back)
     return found.reshape(*found.shape[:-1], *shape)

@@ -143,7 +143,7 @@ def refit(state: xr.Dataset, baseline: xr.Dataset) -> xr.Dataset:
     """Return the state with the seasons of a newer fit, as once a year.
 
     What is known of changes stays. Pixels with a pending or a confirmed one keep the season that
-    they left, as it was at the end of its own time axis.
+    they left, as it was at the end of its own time axis; so do those without a newer one.
 
     Parameters
     ----------
@@ -158,7 +158,8 @@ def refit(state: xr.Dataset, baseline: xr.Dataset) -> xr.Dataset:
     As ``state``. Lazy if the inputs are.
     """
     newer = baseline.sel(feature=state["feature"].to_numpy())
-    keeps = state[ALARM_FIRST.name] != NO_DATE
+    has_newer = newer[COEFFICIENTS.name].notnull().all(("feature", "coefficient"))
+    keeps = (state[ALARM_FIRST.name] != NO_DATE) | ~has_newer
     old = state[COEFFICIENTS.name].transpose(*COEFFICIENTS.dims)
     # Beyond its axis the old trend stood still at its end.
     level = old.isel(coefficient=[0]) + old.isel(coefficient=1, drop=True)

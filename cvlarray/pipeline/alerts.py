@@ -55,7 +55,7 @@ def make_alerts(context: RunContext) -> UnitOutcome:
     """Bring the events up to date, and write the confirmed ones with pictures and jurisdiction."""
     config, workspace = context.config, context.workspace
     update_events(context)
-    alerts = with_classes(read_events(workspace.events), context)
+    alerts = with_classes(known_events(context), context)
     alerts = _outlined(alerts, context).assign(priority=UNASSIGNED)
     placed = place(write_pictures(context, alerts), config, enriched=enrich_what_changed(workspace))
     write_changes(workspace.alerts_parquet, placed.alerts, workspace.jurisdiction_changes)
@@ -74,6 +74,19 @@ def make_alerts(context: RunContext) -> UnitOutcome:
             "missing_layers": [one._asdict() for one in placed.missing],
         },
     )
+
+
+def known_events(context: RunContext) -> gpd.GeoDataFrame:
+    """Return the confirmed events, with the sensors that passed on the day that first shows each.
+
+    Events are tracked as one series, whatever sensors it is made of: a change that Landsat shows
+    first and Sentinel-2 confirms is one.
+    """
+    events = read_events(context.workspace.events)
+    families = {str(day.date): {scene.family for scene in day.scenes} for day in context.days}
+    days = events["first_detected"].astype(str).str[:10]
+    seen = [",".join(sorted(families[day])) if day in families else "" for day in days]
+    return events.assign(sensor=pd.array(seen, "string"))
 
 
 def with_classes(alerts: gpd.GeoDataFrame, context: RunContext) -> gpd.GeoDataFrame:

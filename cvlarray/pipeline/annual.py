@@ -21,27 +21,32 @@ from rasterio.features import rasterize
 import cvlarray
 from cvlarray.alerts import write_alerts
 from cvlarray.alerts.enrich import Role, Snapshot
-from cvlarray.alerts.events import read_events
 from cvlarray.annual import (
     Generation,
     Strata,
     areas_by_year,
     areas_with_intervals,
+    count_agents,
     count_labels,
     draw_reference_sample,
+    event_years,
     generations_of,
     growth_curves,
     keep_least,
+    mines_among,
     rank_growth,
     reference_class,
     sample_sizes,
+    shares_of,
     strata_of,
     yearly_differences,
 )
 from cvlarray.annual.files import write_yearly_maps
+from cvlarray.annual.hindsight import N_AGENTS
 from cvlarray.annual.sample import SAMPLE_COLUMNS
 from cvlarray.errors import ConfigError
 from cvlarray.grid import Tile, transformer
+from cvlarray.pipeline.alerts import known_events
 from cvlarray.pipeline.changes import years_of
 from cvlarray.pipeline.context import RunContext
 from cvlarray.pipeline.jurisdiction import layer_editions, read_layers
@@ -87,7 +92,8 @@ def make_annual(context: RunContext) -> UnitOutcome:
     snapshots, missing = read_layers(config.layers)
     years = years_of(config)
     made = _generations(context, snapshots)
-    sums = _sum_tiles(context, changes, snapshots)
+    events = known_events(context)
+    sums = _sum_tiles(context, changes, snapshots, events)
     areas = _areas(context, sums)
     areas["n_dates"] = areas["year"].map(_dates_by_year(context))
     areas["generation"] = areas["year"].map({year: made[year].name for year in years})
@@ -97,7 +103,7 @@ def make_annual(context: RunContext) -> UnitOutcome:
     write_atomic(folder / "differences.csv", compared.to_csv(index=False, float_format="%.4f"))
     described = {str(year): asdict(one) | {"name": one.name} for year, one in made.items()}
     write_atomic(folder / "generations.json", json.dumps(described, indent=1))
-    n_events, sites, curve = _sites(context, snapshots)
+    placed, sites, curve = _sites(context, snapshots, events.assign(**sums.shares))
     _draw(folder, areas, compared, sites, curve)
     write_yearly_maps(
         folder / "maps",
@@ -110,7 +116,7 @@ def make_annual(context: RunContext) -> UnitOutcome:
     return UnitOutcome(
         n_bytes_written=sum(path.stat().st_size for path in written),
         detail={
-            "n_events": n_events,
+            "n_events": len(placed),
             "n_sites": len(sites),
             "missing_layers": [one._asdict() for one in missing],
             "years_without_data": [y for y, n in _dates_by_year(context).items() if not n],
@@ -132,9 +138,16 @@ class _Sums:
     strata: Strata
     strata_ha: dict[tuple[str, str], NDArray[np.float64]]
     sample: pd.DataFrame
+    shares: pd.DataFrame
+    """Of each event, in hindsight: `cvlarray.annual.SHARES`."""
 
 
-def _sum_tiles(context: RunContext, changes: xr.Dataset, snapshots: Sequence[Snapshot]) -> _Sums:
+def _sum_tiles(
+    context: RunContext,
+    changes: xr.Dataset,
+    snapshots: Sequence[Snapshot],
+    events: gpd.GeoDataFrame,
+) -> _Sums:
     """Go through the tiles, one in memory at a time."""
     config = context.config
     pixel_m2 = config.grid.resolution_m**2
@@ -142,25 +155,29 @@ def _sum_tiles(context: RunContext, changes: xr.Dataset, snapshots: Sequence[Sna
     strata = Strata(tuple(years_of(config)))
     wanted = sample_sizes(strata, config.reanalysis.sampled_pixels)
     tables, drawn = [], []
+    outlines = events.geometry.to_crs(context.geobox.crs)
+    by_event = np.zeros((len(events), N_AGENTS), np.int64)
     strata_ha: dict[tuple[str, str], NDArray[np.float64]] = {}
     stored = open_raw(context.workspace.changes)
     for number, tile in enumerate(context.tiles):
         block = stored.isel(y=tile.y, x=tile.x).compute(scheduler="synchronous")
         block = block.assign_coords(year=changes["year"])
+        by_event += count_agents(block, outlines, tile.geobox)
         parts = _parts(tile, snapshots)
         tables.append(areas_by_year(block, parts, pixel_m2=pixel_m2, min_clear=min_clear))
         stratum, _ = strata_of(block)
         for domain, name, inside in _each_part(parts, stratum.shape):
-            counts = np.bincount(stratum[inside & (stratum >= 0)], minlength=strata.size)
+            n_pixels = np.bincount(stratum[inside & (stratum >= 0)], minlength=strata.size)
             known = strata_ha.get((domain, name), np.zeros(strata.size))
-            strata_ha[domain, name] = known + counts * pixel_m2 / 1e4
+            strata_ha[domain, name] = known + n_pixels * pixel_m2 / 1e4
         found = draw_reference_sample(stratum, wanted, seed=number)
         drawn.append(found.assign(row=found["row"] + tile.y.start, col=found["col"] + tile.x.start))
     areas = pd.concat(tables).groupby(
         ["year", "agent", "domain", "name"], as_index=False, sort=False
     )
     sample = keep_least(pd.concat(drawn, ignore_index=True), wanted)
-    return _Sums(areas.sum(), strata, strata_ha, _placed(sample, context))
+    placed, shares = _placed(sample, context), shares_of(by_event, events.index)
+    return _Sums(areas.sum(), strata, strata_ha, placed, shares)
 
 
 def _each_part(
@@ -278,22 +295,21 @@ def _differences(areas: pd.DataFrame, made: dict[int, Generation]) -> pd.DataFra
 
 
 def _sites(
-    context: RunContext, snapshots: Sequence[Snapshot]
-) -> tuple[int, gpd.GeoDataFrame, pd.DataFrame]:
-    """Write the events with their lineage and site, and the sites by how they grow."""
+    context: RunContext, snapshots: Sequence[Snapshot], events: gpd.GeoDataFrame
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, pd.DataFrame]:
+    """Write the events with their lineage, and the sites of mines by how they grow."""
     config, folder = context.config, context.workspace.annual
-    events = read_events(context.workspace.events)
     rivers = [one.features for one in snapshots if one.layer.role is Role.RIVER]
-    placed, curve = growth_curves(
-        events, crs=str(context.geobox.crs), within_m=config.reanalysis.site_gap_m
-    )
+    crs, mines = str(context.geobox.crs), mines_among(events)
+    placed, curve = growth_curves(mines, crs=crs, within_m=config.reanalysis.site_gap_m)
     river = gpd.GeoDataFrame(pd.concat(rivers)) if rivers else None
     sites = rank_growth(placed, curve, rivers=river)
-    table = placed.to_crs(4326)
+    sited = events.join(placed.set_index("event_id")["site"], on="event_id")
+    table = sited.assign(year=event_years(sited)).astype({"site": "Int64"}).to_crs(4326)
     write_alerts(table, folder / "events.geojson", folder / "events.parquet")
     write_alerts(sites.to_crs(4326), folder / "sites.geojson", folder / "sites.parquet")
     write_atomic(folder / "growth.csv", curve.to_csv(float_format="%.4f"))
-    return len(events), sites, curve
+    return table, sites, curve
 
 
 def _draw(

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.slurm_server import INSTALL, Slurm, missing_tools, running_slurm
+from tests.cluster.slurm_server import (
+    INSTALL,
+    Slurm,
+    missing_rights,
+    missing_tools,
+    running_slurm,
+)
 from tests.cluster.workspaces import finish, start, write_config
 from tests.pipeline.forest import write_forest
 
@@ -29,8 +35,15 @@ def undisturbed(forest_source: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def slurm(tmp_path: Path, require_component: Callable[[str, object, str], None]) -> Iterator[Slurm]:
+def slurm(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    require_component: Callable[[str, object, str], None],
+) -> Iterator[Slurm]:
     """Return a Slurm of two nodes."""
+    if missing_rights():
+        request.applymarker(pytest.mark.privileged)  # here alone: packages can be installed
+        pytest.skip(f"Slurm's daemons can't start jobs here without {', '.join(missing_rights())}")
     require_component("Slurm", not missing_tools(), INSTALL)
     folder = tmp_path / "slurm"
     folder.mkdir()

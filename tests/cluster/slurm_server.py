@@ -16,6 +16,8 @@ from pathlib import Path
 TOOLS = ("munged", "slurmctld", "slurmd", "sbatch")
 INSTALL = "apt-get install -y --no-install-recommends slurm-wlm munge"
 NODES = ("node1", "node2")
+CAPABILITIES = {"CAP_CHOWN": 0, "CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7}
+"""Number of each in linux/capability.h."""
 CONFIG = """
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -50,6 +52,14 @@ def missing_tools() -> list[str]:
     return [
         tool for tool in TOOLS if shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin") is None
     ]
+
+
+def missing_rights() -> list[str]:
+    """Return what a container may lack of what Slurm's daemons need to start jobs."""
+    if os.geteuid() != 0:
+        return ["root"]
+    held = int(Path("/proc/self/status").read_text().split("CapEff:")[1].split()[0], 16)
+    return [name for name, bit in CAPABILITIES.items() if not held >> bit & 1]
 
 
 def free_ports(n: int) -> list[int]:

@@ -68,6 +68,22 @@ def test_each_pixels_story(features, detector):
     assert (found["recovered"].isel(episode=1) == -1).all()
 
 
+def test_smoke_over_standing_forest_is_passed_over_for_the_cut_that_follows(features):
+    """Months of smoke, clear again until the cut a year later: to the watch it is the change."""
+    smoked = features.copy()
+    is_smoke = (pd.Timestamp("2017-01-05") <= TIMES) & (pd.Timestamp("2017-04-20") > TIMES)
+    thick = np.where(smoked[:, is_smoke] == NODATA_DN, 0, [[[[-2_500]]], [[[500]]]])
+    smoked[:, is_smoke] = smoked[:, is_smoke] + thick.astype(np.int16)
+    state = watched_state(smoked, Consecutive())
+    assert float((state["alarm_first"] < np.datetime64("2017-04-20").astype(int)).mean()) > 0.9
+    found = follow(smoked.sel(time=WATCHED), state, n_proofs=1)
+    cut = int(np.datetime64(CUT, "D").astype(int))
+    disturbed = found["disturbed"].isel(episode=0).to_numpy()
+    assert (disturbed[0] == -1).mean() >= 0.9
+    # Where clouds hid the months that would prove that the forest stood, the smoke stays.
+    assert (disturbed[1:] >= cut).mean() >= 0.8
+
+
 def test_chunks_dont_matter(features):
     state = watched_state(features, Consecutive())
     whole = follow(features.sel(time=WATCHED), state)

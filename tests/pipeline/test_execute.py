@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import dask
 import pytest
 
-from cvlarray.cluster import Executor, executor
+from cvlarray.cluster import Executor, InlineExecutor, Task, executor
 from cvlarray.config import LocalCluster, Threads
 from cvlarray.errors import StoreError, UnitError
 from cvlarray.pipeline.execute import run_stage
@@ -102,6 +103,17 @@ def test_a_unit_with_unread_assets_is_partial_and_tried_again(workers, ledger, t
     run([unit("u", partial(append_line, tmp_path / "u"))], workers, ledger)
     (row,) = ledger.rows(Stage.INGEST)
     assert row.status is UnitStatus.DONE
+
+
+def where_it_runs() -> int:
+    """Return the process in which what Dask computes runs."""
+    pid: int = dask.delayed(os.getpid)().compute()
+    return pid
+
+
+@pytest.mark.usefixtures("workers")
+def test_what_one_unit_alone_computes_runs_here_also_beside_a_cluster():
+    assert InlineExecutor().submit(where_it_runs, Task("report-index")).result() == os.getpid()
 
 
 @pytest.mark.filterwarnings("ignore:.*:pytest.PytestUnhandledThreadExceptionWarning")
