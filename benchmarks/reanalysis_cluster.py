@@ -5,28 +5,36 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
+import distributed
+import numpy as np
 import psutil
 
 from benchmarks.line_scenes import mirrored_run
 from benchmarks.registry import Measurement, measures
 from cvlarray.cluster import executor
+from cvlarray.cluster.clients import mixed_cluster
 from cvlarray.cluster.dask_workers import DaskExecutor
-from cvlarray.config import LocalCluster, SchedulerAddress, load_config
-from cvlarray.pipeline import Stage, run_pipeline
+from cvlarray.config import CudaCluster, LocalCluster, SchedulerAddress, load_config
+from cvlarray.pipeline import Stage, run_pipeline, workspace_of
 from cvlarray.pipeline.execute import run_stage
 from cvlarray.pipeline.progress import LogProgress
+from cvlarray.pipeline.search import load_context
 from cvlarray.pipeline.units import UnitOutcome, WorkUnit
 from cvlarray.store import Ledger
 from tests.cluster.processes import running_scheduler
 
 N_UNITS = 100_000
-SIDES_PX = 400, 1600
-"""1× and 16× the area, in tiles of the same size."""
+SIDES_PX = 400, 800, 1600
+"""1, 4 and 16 times the area, in tiles of the same size."""
 TILE_PX = 200
 N_PAIRS = 3
+N_PLACED = 200
+TILED = {Stage.INGEST, Stage.BASELINE, Stage.MONITOR}
 
 
 class Memory(LogProgress):
@@ -84,8 +92,17 @@ def scheduler_growth() -> Measurement:
     return Measurement(growth, "%", taken[0] / 1e6, note="from the first tenth [MB] to the end")
 
 
-def tiled_run(side_px: int, n_workers: int) -> tuple[float, int]:
-    """Run the tiled stages anew; return their wall time [s] and a worker's largest memory."""
+class Tiled(NamedTuple):
+    """What the tiled stages of a run took."""
+
+    wall_s: float
+    peak_bytes: int
+    """Resident, of the worker that held most."""
+    core_s_per_mpx_date: float
+
+
+def tiled_run(side_px: int, n_workers: int) -> Tiled:
+    """Run the tiled stages anew on warm workers."""
     path, workspace = mirrored_run(side_px)
     config = load_config(path, {"grid": {"tile_px": TILE_PX}, "store": {"shard_px": TILE_PX}})
     shutil.rmtree(workspace, ignore_errors=True)
@@ -97,7 +114,18 @@ def tiled_run(side_px: int, n_workers: int) -> tuple[float, int]:
         run_pipeline(config, workers, LogProgress(), last=Stage.MONITOR)
         wall_s = time.perf_counter() - began
         peaks = workers.client.run(_peak_rss)
-    return wall_s, max(peaks.values())
+    workspace_ = workspace_of(config)
+    context = load_context(config, workspace_)
+    with Ledger(workspace_.ledger) as ledger:
+        core_s = sum(ledger.summary()[stage].cpu_s for stage in Stage if stage in TILED)
+    return Tiled(wall_s, max(peaks.values()), core_s / (side_px**2 * len(context.days) / 1e6))
+
+
+@cache
+def over_area() -> dict[int, Tiled]:
+    """Return what one worker took of each area, by its side; the first run compiles."""
+    tiled_run(SIDES_PX[0], 1)
+    return {side: tiled_run(side, 1) for side in SIDES_PX}
 
 
 def _warm_up() -> None:
@@ -113,7 +141,9 @@ def _peak_rss() -> int:
 @measures("two_workers")
 def two_workers() -> Measurement:
     tiled_run(SIDES_PX[0], 2)  # compiles
-    pairs = [(tiled_run(SIDES_PX[0], 1)[0], tiled_run(SIDES_PX[0], 2)[0]) for _ in range(N_PAIRS)]
+    pairs = [
+        (tiled_run(SIDES_PX[0], 1).wall_s, tiled_run(SIDES_PX[0], 2).wall_s) for _ in range(N_PAIRS)
+    ]
     ratios = sorted(one / two for one, two in pairs)
     note = f"wall of the tiled stages, {N_PAIRS} pairs, {ratios[0]:.2f}-{ratios[-1]:.2f}"
     return Measurement(ratios[N_PAIRS // 2], "×", pairs[0][0], ratios[N_PAIRS // 2], note)
@@ -121,6 +151,53 @@ def two_workers() -> Measurement:
 
 @measures("memory_over_area")
 def memory_over_area() -> Measurement:
-    small, large = (tiled_run(side, 1)[1] for side in SIDES_PX)
-    note = f"{small / 1e6:.0f} MB at {SIDES_PX[0]} px, {large / 1e6:.0f} MB at {SIDES_PX[1]} px"
-    return Measurement(100 * abs(large / small - 1), "%", small / 1e6, note=note)
+    found = {side: one.peak_bytes for side, one in over_area().items()}
+    small = found[SIDES_PX[0]]
+    note = ", ".join(f"{peak / 1e6:.0f} MB at {side} px" for side, peak in found.items())
+    largest = max(abs(peak / small - 1) for peak in found.values())
+    return Measurement(100 * largest, "%", small / 1e6, note=note)
+
+
+@measures("cost_over_area")
+def cost_over_area() -> Measurement:
+    found = {side**2: one.core_s_per_mpx_date for side, one in over_area().items()}
+    return flatness(found, "core-s a Mpx·date at 1, 4 and 16 times the area")
+
+
+def flatness(costs: Mapping[int, float], what: str) -> Measurement:
+    """Return how far costs are from the smallest run's, and their slope."""
+    sizes, values = np.array(list(costs)), np.array(list(costs.values()))
+    slope = np.polyfit(np.log2(sizes), values / values[0], 1)[0]
+    note = f"{what}: {', '.join(f'{one:.3f}' for one in values)}; {100 * slope:+.1f} % a doubling"
+    largest = np.abs(values / values[0] - 1).max()
+    return Measurement(100 * float(largest), "%", float(values[0]), note=note)
+
+
+@measures("gpu_tasks_placed")
+def gpu_tasks_placed() -> Measurement:
+    """Resources stand for the GPU: one worker of three has it."""
+    gpu = {0: {"cls": distributed.Nanny, "options": {}}}
+    settings = CudaCluster(n_cpu_workers=2, dashboard_address=None)
+    units = [
+        WorkUnit(Stage.INGEST, f"u{n}", "1" * 64, 1, where, needs_gpu=n % 2 == 0)
+        for n in range(N_PLACED)
+    ]
+    with (
+        tempfile.TemporaryDirectory() as name,
+        mixed_cluster(gpu, settings) as cluster,
+        distributed.Client(cluster) as client,
+        Ledger(Path(name) / "ledger.db") as ledger,
+    ):
+        client.wait_for_workers(3)
+        run_stage(Stage.INGEST, units, DaskExecutor(client), ledger, LogProgress())
+        places = {row.unit: row.detail["worker"] for row in ledger.rows()}
+    placed = [places[unit.key] == "gpu-0" for unit in units if unit.needs_gpu]
+    n_others = len({places[unit.key] for unit in units if not unit.needs_gpu} - {"gpu-0"})
+    note = f"{sum(placed)} of {len(placed)}; emulated; the others ran on {n_others} more workers"
+    return Measurement(100 * sum(placed) / len(placed), "%", note=note)
+
+
+def where() -> UnitOutcome:
+    """Say on which worker it runs."""
+    time.sleep(0.01)
+    return UnitOutcome(detail={"worker": distributed.get_worker().name})

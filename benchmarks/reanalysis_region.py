@@ -131,6 +131,7 @@ def _settings(folder: Path, landscape: Landscape) -> dict[str, Any]:
         },
         "cube": {"bands": ["green", "red", "nir08", "swir16", "swir22"]},
         "baseline": {"features": ["ndvi", "red"], "stable_history_significance": 0.01},
+        "reanalysis": {"passing_days": 365},
         "store": {"shard_px": 512},
         "cluster": {"kind": "threads", "n_threads": 1},
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -11,9 +13,17 @@ from benchmarks.registry import Measurement, measures
 from benchmarks.season_dates_series import BANDS, SERIES, DatedSeries
 from cvlarray.alerts.statistics import area_of_classes
 from cvlarray.annual import Strata, sample_sizes
+from cvlarray.annual.maps import dated, year_bounds
 from cvlarray.baseline import fit_baseline, stable_history
+from cvlarray.cluster import InlineExecutor
+from cvlarray.config import load_config
+from cvlarray.demo import demo_config, write_romania
 from cvlarray.features import feature_cube
 from cvlarray.monitor import follow, refit, start, update
+from cvlarray.pipeline import Stage, run_pipeline, workspace_of
+from cvlarray.pipeline.progress import LogProgress
+from cvlarray.store import open_raw
+from tests import romania
 
 FEATURES = {"spongy_moth": "nbr"}
 """What shows a change, where NDVI doesn't: defoliated oaks."""
@@ -74,6 +84,32 @@ def _confusion(strata: Strata) -> np.ndarray:
         chance[number, max(2, number - 2)] += 0.04
     chance[:, 0] += 1 - chance.sum(axis=1)
     return chance
+
+
+@measures("campaigns_in_their_years")
+def campaigns_in_their_years() -> Measurement:
+    """The demo's real square, reanalysed; the campaigns are told by the summers' medians."""
+    known = romania.truth(romania.load(10))
+    with tempfile.TemporaryDirectory() as name:
+        write_romania(Path(name))
+        config = load_config(demo_config(), {"workspace": name, "cluster": "threads"})
+        run_pipeline(config, InlineExecutor(), LogProgress(), last=Stage.CHANGES)
+        changes = open_raw(workspace_of(config).changes).load()
+    day = dated(changes).isel(episode=0).to_numpy()
+    is_back = changes["recovered"].isel(episode=0).to_numpy() >= 0
+    n_right, notes = 0, []
+    for name, campaign, year in (("A", known.campaign_a, 2019), ("B", known.campaign_b, 2020)):
+        first, last = year_bounds(year)
+        found = campaign & (day >= 0)
+        share = float(((day >= first) & (day <= last))[found].mean())
+        covered = float(romania.grown(day >= 0)[campaign].mean())
+        n_right += covered >= 0.9 and share >= 0.97
+        notes.append(
+            f"{name}: {found.sum()} of {campaign.sum()} pixels ({covered:.1%} with one beside "
+            f"them), {share:.1%} of them in {year}, "
+            f"{is_back[found].mean():.1%} grown back"
+        )
+    return Measurement(n_right, "campaigns", note="; ".join(notes))
 
 
 @cache

@@ -39,6 +39,13 @@ class ReanalysisConfig(Section):
         description="Clear observations inside the expected band, at times of the year at which "
         "the pixel had been outside, that make a recovery, 1 to 50.",
     )
+    passing_days: int = Field(
+        default=0,
+        ge=0,
+        le=3650,
+        description="Changes that are over within so many days, and show in few observations, are "
+        "smoke, haze or flood, and no disturbance; 0 to 3650, 365 for rainforest.",
+    )
     site_gap_m: float = Field(
         default=100.0,
         ge=0,

@@ -34,9 +34,10 @@ N_PROOFS = 3
 """Observations that show that a pixel is back; see `cvlarray.kernels.recovery.find_recoveries`."""
 
 
-BRIEF_DAYS = 365
 N_JUDGED = 20
-N_PASSED_OVER = 5
+"""Observations from its beginning on, most of which are outside in a change that lasts."""
+MAX_PASSED_OVER = 5
+"""Changes of a pixel, one after the other."""
 
 
 def follow(
@@ -45,6 +46,7 @@ def follow(
     *,
     detector: Detector = Consecutive(),  # noqa: B008  frozen
     n_proofs: int = N_PROOFS,
+    passing_days: int = 0,
     definitions: Mapping[str, Feature] = FEATURES,
 ) -> xr.Dataset:
     """Return the disturbance of each pixel, its recovery, and the disturbance after that.
@@ -53,9 +55,10 @@ def follow(
     season later observations are held: back inside its band, the pixel has recovered, in what the
     features see, and from then on the same detector looks for a second change.
 
-    What was back within a year, and wasn't outside in most of the first 20 observations, was smoke,
-    haze or water over a forest that stood: felled forest doesn't look as before so soon. It is
-    passed over, and the next change counts as the first.
+    What was back within ``passing_days``, and wasn't outside in most of the first 20 observations,
+    is passed over, and the next change counts as the first. In a rainforest that is smoke, haze or
+    flood: what was felled doesn't look as before within a year. Where trees lose their leaves to
+    insects, or stand bare in winter, nothing should be passed over.
 
     Parameters
     ----------
@@ -68,6 +71,8 @@ def follow(
         The one that watched.
     n_proofs
         Observations that a recovery takes.
+    passing_days
+        Within which a passing change is over [days]; 0: none is passed over.
     definitions
         Each feature's direction and noise floor by its name.
 
@@ -89,6 +94,7 @@ def follow(
         tuple(find_feature(name, definitions) for name in names),
         detector,
         n_proofs,
+        passing_days,
     )
     packed = over_pixels(
         partial(_follow, follower=follower),
@@ -122,6 +128,7 @@ class _Follower:
     features: Sequence[Feature]
     detector: Detector
     n_proofs: int
+    passing_days: int
 
     def residual(
         self,
@@ -165,24 +172,26 @@ class _Follower:
     ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
         """Return the first change of each pixel that lasts, from a given one on, and its end."""
         begun, intact, back = begun.copy(), intact.copy(), self.recoveries(residual, begun)
-        for _ in range(N_PASSED_OVER):
-            brief = np.flatnonzero(self._is_brief(residual, begun, back))
-            if not brief.size:
+        for _ in range(MAX_PASSED_OVER):
+            passing = np.flatnonzero(self._is_passing(residual, begun, back))
+            if not passing.size:
                 break
-            begun[brief], intact[brief] = self.next_change(residual[:, brief], back[brief])
-            back[brief] = self.recoveries(residual[:, brief], begun[brief])
+            begun[passing], intact[passing] = self.next_change(residual[:, passing], back[passing])
+            back[passing] = self.recoveries(residual[:, passing], begun[passing])
         return begun, intact, back
 
-    def _is_brief(
+    def _is_passing(
         self, residual: NDArray[np.float32], begun: NDArray[np.int32], back: NDArray[np.int32]
     ) -> NDArray[np.bool_]:
         """Return whether a change was over soon, with most observations inside."""
+        is_soon: NDArray[np.bool_] = (back != NEVER) & (back - begun < self.passing_days)
+        if not is_soon.any():
+            return is_soon
         is_seen = ~np.isnan(residual) & (self.days[:, None] >= begun)
         is_judged = is_seen & (np.cumsum(is_seen, axis=0) <= N_JUDGED)
         n_outside = (is_judged & (residual > self.detector.threshold)).sum(axis=0)
-        soon = (back != NEVER) & (back - begun < BRIEF_DAYS)
-        is_brief: NDArray[np.bool_] = soon & (2 * n_outside < is_judged.sum(axis=0))
-        return is_brief
+        is_mostly_inside: NDArray[np.bool_] = 2 * n_outside < is_judged.sum(axis=0)
+        return is_soon & is_mostly_inside
 
     def next_change(
         self, residual: NDArray[np.float32], after: NDArray[np.int32]

@@ -64,9 +64,8 @@ def changes_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     """Return a unit for each tile that was watched."""
     config = context.config
     watched = ledger.done(Stage.MONITOR)
-    common = input_hash(
-        cvlarray.__version__, years_of(config), config.reanalysis.recovery_observations
-    )
+    settings = config.reanalysis.recovery_observations, config.reanalysis.passing_days
+    common = input_hash(cvlarray.__version__, years_of(config), settings)
     n_dates = context.monitoring.stop - context.monitoring.start
     return [
         WorkUnit(
@@ -136,6 +135,7 @@ def _follow_strip(
         state,
         detector=config.monitor.detector.build(),
         n_proofs=config.reanalysis.recovery_observations,
+        passing_days=config.reanalysis.passing_days,
     )
     change = yearly_change(episodes, state[IS_FOREST.name], years)
     cover = land_cover_by_year(change, bands, is_clear, episodes)

@@ -11,7 +11,7 @@ import os
 import uuid
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -193,6 +193,24 @@ def _exists(url: str, key: str) -> bool:
         except FileNotFoundError:
             return False
         return True
+
+
+def put_if_absent(url: str, key: str, content: bytes) -> bytes:
+    """Write an object unless there is one; return what is there then.
+
+    Raises
+    ------
+    StoreError
+        If the bucket can't be asked.
+    """
+    from obstore.exceptions import AlreadyExistsError  # noqa: PLC0415
+
+    obstore, client = _obstore(), _client(url)
+    with _as_store_error(url):
+        if not _exists(url, key):
+            with suppress(AlreadyExistsError):  # somebody was first, and is read below
+                obstore.put(client, key, content, mode="create")
+        return bytes(obstore.get(client, key).bytes())
 
 
 def _obstore() -> Any:

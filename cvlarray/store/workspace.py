@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvlarray.store.bucket import Bucket
+from cvlarray.store.claim import claim_prefix
 from cvlarray.store.location import StoreLocation
 from cvlarray.store.lock import exclusive_lock
 from cvlarray.store.place import StoreKind
@@ -253,15 +254,19 @@ class Workspace:
     def lock(self) -> Iterator[None]:
         """Hold the workspace for this process alone; the folder is made if absent.
 
-        The system drops the lock when the process ends, however it ends.
+        The system drops the lock when the process ends, however it ends. Stores in a bucket are
+        this workspace's from then on.
 
         Raises
         ------
         WorkspaceBusyError
-            If it is held already, by another process or by this one.
+            If it is held already, by another process or by this one, or if the prefix in the bucket
+            is another workspace's.
         StoreError
             If the folder can't be written.
         """
         advice = "wait until that run ends, or give this one another workspace"
         with exclusive_lock(self.lock_file, advice):
+            if self.store_url is not None:
+                claim_prefix(self.store_url, self.path / ".run")
             yield

@@ -76,7 +76,7 @@ def test_smoke_over_standing_forest_is_passed_over_for_the_cut_that_follows(feat
     smoked[:, is_smoke] = smoked[:, is_smoke] + thick.astype(np.int16)
     state = watched_state(smoked, Consecutive())
     assert float((state["alarm_first"] < np.datetime64("2017-04-20").astype(int)).mean()) > 0.9
-    found = follow(smoked.sel(time=WATCHED), state, n_proofs=1)
+    found = follow(smoked.sel(time=WATCHED), state, n_proofs=1, passing_days=365)
     cut = int(np.datetime64(CUT, "D").astype(int))
     disturbed = found["disturbed"].isel(episode=0).to_numpy()
     assert (disturbed[0] == -1).mean() >= 0.9

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from cvlarray.config import LocalCluster, RunConfig, load_config
+from cvlarray.errors import WorkspaceBusyError
 from cvlarray.pipeline import Stage, workspace_of
 from cvlarray.store import open_raw
 from tests.pipeline.runs import run
@@ -38,6 +39,20 @@ def test_a_run_in_a_bucket_ends_with_the_bits_of_a_local_one(
     written = [path for path in remote.path.rglob("*") if path.is_file()]
     secret = KEYS["AWS_SECRET_ACCESS_KEY"].encode()
     assert [path for path in written if secret in path.read_bytes()] == []
+
+
+def test_another_workspace_may_not_write_to_the_same_prefix(
+    s3: S3Server, forest_source: Path, write_config
+) -> None:
+    """Two operators who start the same decade, each with a ledger of their own."""
+    store = {**LAYOUT, "url": f"s3://{s3.new_bucket()}/forest"}
+    mine, other = (
+        load_config(write_config(forest_source, name, store=store)) for name in ("mine", "other")
+    )
+    run(mine, last=Stage.SEARCH)
+    with pytest.raises(WorkspaceBusyError, match=f"the run in {mine.workspace} on .*run.json"):
+        run(other, last=Stage.SEARCH)
+    assert run(mine, last=Stage.SEARCH) == {}
 
 
 def test_workers_commit_side_by_side(
