@@ -128,9 +128,9 @@ def build(geobox: GeoBox, items: Sequence[dict[str, Any]], **layout: int) -> Non
         unit()
 
 
-def build_in_threads(n_threads: int) -> None:
+def build_in_threads(n_threads: int, tile_px: int) -> None:
     """Build the large cube in threads."""
-    work = units(fresh("large.zarr"), aligned(LARGE), scenes(*LARGE))
+    work = units(fresh("large.zarr"), aligned(LARGE), scenes(*LARGE), tile_px=tile_px)
     with ThreadPoolExecutor(n_threads) as pool:
         for done in [pool.submit(unit) for unit in work]:
             done.result()
@@ -239,4 +239,4 @@ def build_odc_stac() -> Work:
 
 
 if __name__ == "__main__":
-    build_in_threads(int(sys.argv[1]))
+    build_in_threads(*map(int, sys.argv[1:]))
