@@ -49,9 +49,14 @@ def write_scene(folder, name, geobox, bands, *, margin_px=0, cloud=None) -> dict
     dn[..., :margin_px] = 0
     mask[..., :margin_px] = 0
     mask[7, :, :margin_px] = 1
-    kind = f"ortho_analytic_{len(bands)}b_sr"
     write(folder / f"{name}_SR.tif", dn, geobox, nodata=0)
     write(folder / f"{name}_udm2.tif", mask, geobox)
+    return planet_item(folder, name, geobox, len(bands))
+
+
+def planet_item(folder, name, geobox, n_bands) -> dict[str, Any]:
+    """Return the Item of a scene whose files lie in a folder."""
+    kind = f"ortho_analytic_{n_bands}b_sr"
     place = outline(geobox)
     files = {
         f"{name}_SR_file": (f"{name}_SR.tif", kind),
