@@ -74,8 +74,14 @@ class NormalizeConfig(Section):
 
     enabled: bool = Field(
         default=False,
-        description="Take them off before the season is fitted and watched; for forest that is "
-        "green all year, as the reference is the history's median. The cube keeps what was read.",
+        description="Take them off before the season is fitted and watched. The cube keeps what "
+        "was read.",
+    )
+    seasonal: bool = Field(
+        default=False,
+        description="Hold scenes against each pixel's season in the history instead of against its "
+        "median there, which suits forest only that is green all year. Needs a history that the "
+        "season can be fitted to.",
     )
     least_deviation: float = Field(
         default=LEAST_DEVIATION,

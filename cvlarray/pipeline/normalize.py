@@ -18,10 +18,11 @@ import pandas as pd
 import xarray as xr
 
 import cvlarray
+from cvlarray.baseline import fit_baseline, predict, prediction_error
 from cvlarray.config import RunConfig
 from cvlarray.features import bands_of
 from cvlarray.grid import Tile
-from cvlarray.names import GAIN, IS_CORRECTED, OFFSET_DN, QUALITY
+from cvlarray.names import GAIN, IS_CORRECTED, NODATA_DN, OFFSET_DN, QUALITY
 from cvlarray.normalize import (
     apply_corrections,
     correction_table,
@@ -92,13 +93,18 @@ def correct_tile(
     cube = open_raw(workspace.cube)[[*needed, QUALITY.name]].isel(thin)
     past = cube.isel(time=history).compute(scheduler="synchronous")
     seen = cube.isel(time=time).compute(scheduler="synchronous")
-    reference = median_reference(past, clear_mask(past, config), tuple(needed))
+    is_clear = clear_mask(past, config)
+    reference = median_reference(past, is_clear, tuple(needed))
+    expected, error = reference.expected[list(bands)], reference.error[list(bands)]
+    if config.normalize.seasonal:
+        order = config.baseline.harmonic_order
+        expected, error = seasonal_reference(past[list(bands)], is_clear, seen["time"], order)
     corrections = fit_corrections(
         seen,
         clear_mask(seen, config),
-        reference.expected[list(bands)],
+        expected,
         invariant_forest(reference),
-        expected_error=reference.error[list(bands)],
+        expected_error=error,
         least_deviation=config.normalize.least_deviation,
     )
     table = correction_table(corrections).reset_index()
@@ -111,6 +117,34 @@ def correct_tile(
         n_bytes_written=path.stat().st_size,
         detail={"corrected": _lines(table)},
     )
+
+
+def seasonal_reference(
+    past: xr.Dataset, is_clear: xr.DataArray, times: xr.DataArray, harmonic_order: int
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return what the season of each pixel expects of each band, and how surely.
+
+    Parameters
+    ----------
+    past
+        Bands (time, y, x) of the history, int16 DN, -32768 missing. The fit is robust: a scene that
+        is off counts little.
+    is_clear
+        Boolean (time, y, x).
+    times
+        Dates that are to be judged (time).
+    harmonic_order
+        Annual harmonics.
+
+    Returns
+    -------
+    Expected DN and its standard error, each by band (time, y, x); NaN where too little was seen.
+    """
+    clear = past.where(is_clear, NODATA_DN).astype(np.int16)
+    features = clear.to_dataarray("feature").transpose("feature", "time", "y", "x")
+    season = fit_baseline(features, harmonic_order=harmonic_order)
+    expected, error = (of(season, times) for of in (predict, prediction_error))
+    return expected.to_dataset("feature"), error.to_dataset("feature")
 
 
 def corrected(cube: xr.Dataset, tile: Tile, config: RunConfig) -> xr.Dataset:
