@@ -49,6 +49,8 @@ LAND_USE = LandUse(
     mining_sites=250, old_mining_sites=5, clearings=30, old_fields=20, blowdowns=1, burns=1
 )
 MINES = LandCover.MINE_PIT, LandCover.TAILINGS_POND
+LEAST_HA = 1.0
+"""Errors of a year with less are shares of this."""
 N_YEARS_EXPANDING = 3
 """In so many years a site digs that counts as expanding."""
 
@@ -196,8 +198,8 @@ def hectares_error(regions: Sequence[Region]) -> Measurement:
                 for table in areas
             )
         )
-        errors.append(100 * abs(sums["estimated_ha"] / true - 1))
-        mapped_errors.append(100 * (sums["mapped_ha"] / true - 1))
+        errors.append(100 * abs(sums["estimated_ha"] - true) / max(true, LEAST_HA))
+        mapped_errors.append(100 * (sums["mapped_ha"] - true) / max(true, LEAST_HA))
         n_inside += abs(sums["estimated_ha"] - true) <= half
         lines.append(f"{year} {true:.1f}/{sums['mapped_ha']:.1f}/{sums['estimated_ha']:.1f}")
     note = (

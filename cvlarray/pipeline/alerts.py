@@ -26,6 +26,9 @@ from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
 from cvlarray.store import Ledger, input_hash, open_raw, replacing, write_atomic
 from cvlarray.store.atomic import FileBatch
 
+OPTICAL = "sentinel-2"
+"""What all optical sensors are tracked as: Landsat beside Sentinel-2 reads as if it were that."""
+
 
 def alert_units(context: RunContext, ledger: Ledger) -> list[WorkUnit]:
     """Return the one unit of the alerts: a change may cross any number of tiles."""
@@ -79,13 +82,18 @@ def make_alerts(context: RunContext) -> UnitOutcome:
 def known_events(context: RunContext) -> gpd.GeoDataFrame:
     """Return the confirmed events, with the sensors that passed on the day that first shows each.
 
-    Events are tracked as one series, whatever sensors it is made of: a change that Landsat shows
-    first and Sentinel-2 confirms is one.
+    Optical sensors are tracked as one series, under the name `OPTICAL`: a change that Landsat shows
+    first and Sentinel-2 confirms is one event.
     """
     events = read_events(context.workspace.events)
     families = {str(day.date): {scene.family for scene in day.scenes} for day in context.days}
     days = events["first_detected"].astype(str).str[:10]
-    seen = [",".join(sorted(families[day])) if day in families else "" for day in days]
+    seen = []
+    for day, tracked in zip(days, events["sensor"], strict=True):
+        names = set(str(tracked).split(","))
+        if OPTICAL in names and day in families:
+            names = (names - {OPTICAL}) | families[day]
+        seen.append(",".join(sorted(names)))
     return events.assign(sensor=pd.array(seen, "string"))
 
 
@@ -113,7 +121,7 @@ def _outlined(alerts: gpd.GeoDataFrame, context: RunContext) -> gpd.GeoDataFrame
 def update_events(context: RunContext) -> None:
     """Take what the dates say into the events, as far as it isn't known yet."""
     config, workspace = context.config, context.workspace
-    folders = {"sentinel-2": workspace.sightings}
+    folders = {OPTICAL: workspace.sightings}
     if config.models.radar is not None:
         folders["sentinel-1"] = workspace.radar_sightings
     acquisitions = [

@@ -15,7 +15,7 @@ from cvlarray.inference import Lease, create_maps, run_lease, superblocks
 from cvlarray.models import Model
 from cvlarray.names import NODATA_DN
 from cvlarray.pipeline.context import RunContext, workspace_of
-from cvlarray.pipeline.ingested import DateInput, Ingested
+from cvlarray.pipeline.ingested import Ingested
 from cvlarray.pipeline.models import identity_of, windows_of
 from cvlarray.pipeline.quality import clear_mask
 from cvlarray.pipeline.units import Stage, UnitOutcome, WorkUnit
@@ -63,9 +63,12 @@ def segment_units(context: RunContext, ledger: Ledger, model: Model) -> list[Wor
     ingested = Ingested.of(context, ledger, context.monitoring)
     inputs = {tile.name: dict(ingested.dates(tile)) for tile in context.tiles}
     units = []
+    near: dict[str, list[str]] = {}
     for name, lease in leases(context):
         date = str(context.dates[context.monitoring.start + lease.date])
-        seen = _seen(context, lease, inputs, date)
+        if name not in near:
+            near[name] = _tiles_near(context, lease)
+        seen = [(tile, inputs[tile][date]) for tile in near[name] if date in inputs[tile]]
         if not seen:
             continue
         work = partial(segment_lease, lease, context.monitoring.start, model, config)
@@ -122,17 +125,11 @@ def clear_pixels(date: int, config: RunConfig) -> xr.Dataset:
     return xr.Dataset({name: cube[name].where(is_clear, NODATA_DN) for name in bands})
 
 
-def _seen(
-    context: RunContext, lease: Lease, inputs: dict[str, dict[str, str]], date: str
-) -> list[DateInput]:
-    """Return what identifies the pixels that the lease's windows can see of a date."""
+def _tiles_near(context: RunContext, lease: Lease) -> list[str]:
+    """Return the names of the tiles whose pixels the lease's windows can see."""
     reach = context.config.models.window
     y, x = _widened(lease.y, reach), _widened(lease.x, reach)
-    return [
-        (tile.name, inputs[tile.name][date])
-        for tile in context.tiles
-        if _meet(tile.y, y) and _meet(tile.x, x) and date in inputs[tile.name]
-    ]
+    return [tile.name for tile in context.tiles if _meet(tile.y, y) and _meet(tile.x, x)]
 
 
 def _meet(first: slice, second: slice) -> bool:
