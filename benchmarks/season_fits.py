@@ -11,14 +11,14 @@ from scipy.special import ndtri
 
 from benchmarks import season_sides as sides
 from benchmarks.registry import Measurement, measures
-from cvlarray.kernels.harmonics import fit_ols, fit_robust, predict
-from cvlarray.kernels.loading import load, take_residuals
+from cvlarray.kernels.harmonics import HUBER_STEPS, fit_ols, fit_robust, predict
+from cvlarray.kernels.loading import load
 from cvlarray.kernels.normal_equations import (
-    HUBER,
     HUBER_TUNING,
     solve,
+    solve_huber,
     subtract_change,
-    sum_moments,
+    sum_huber,
 )
 from cvlarray.kernels.pixel_block import BLOCK_PIXELS, make_block, make_tables
 from cvlarray.kernels.season import TimeAxis, design_matrix
@@ -63,11 +63,11 @@ def huber_vs_least_squares() -> Measurement:
     tables, block = make_tables(sides.days(), AXIS, 2), make_block(sides.N_DATES, 2)
     n_rows = load(series, 0, block, tables)
     solve(block, tables)
-    take_residuals(block, tables, n_rows)
+    subtract_change(block, tables, n_rows)
     block.sigma[:] = sides.NOISE_DN
     for _ in range(100):
-        sum_moments(block, tables, n_rows, HUBER)
-        solve(block, tables)
+        sum_huber(block, tables, n_rows)
+        solve_huber(block, tables)
         subtract_change(block, tables, n_rows)
     basis = design_matrix(sides.days(), AXIS).T
     ours = basis @ block.coefficients.astype(np.float64)
@@ -96,25 +96,25 @@ def _normal_equations(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray
 
 
 def _robust_twin(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ordinary least squares, two passes with Huber's weights, one with Tukey's."""
-
-    def huber(r: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.minimum(1, 1.345 / np.maximum(np.abs(r), 1e-9))
-
-    def tukey(r: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.clip(1 - (r / 4.685) ** 2, 0, None) ** 2
-
+    """Ordinary least squares, two Newton steps of Huber's fit, one pass with Tukey's weights."""
     n, n_coefficients = x.shape
     rank = n // 2 + 1
     # The scale of the ranked residual: few residuals are smaller than the errors they come from.
     factor = np.sqrt(n / (n - n_coefficients)) / ndtri((1 + (rank - 0.5) / n) / 2)
-    coefficients = _normal_equations(x, y)
-    for weights_of in (huber, huber, tukey):
+
+    def residuals_and_sigma() -> tuple[NDArray[np.float64], float]:
         residuals = y - x @ coefficients
-        sigma = factor * np.sort(np.abs(residuals))[rank - 1]
-        weights = weights_of(residuals / sigma)
-        coefficients = np.linalg.solve((x.T * weights) @ x, (x.T * weights) @ y)
-    return coefficients
+        return residuals, factor * np.sort(np.abs(residuals))[rank - 1]
+
+    coefficients = _normal_equations(x, y)
+    for _ in range(HUBER_STEPS):
+        residuals, sigma = residuals_and_sigma()
+        cut = np.clip(residuals, -1.345 * sigma, 1.345 * sigma)
+        share = np.mean(np.clip(1.5 - np.abs(residuals) / (1.345 * sigma), 0, 1))
+        coefficients = coefficients + np.linalg.solve(x.T @ x, x.T @ cut) / share
+    residuals, sigma = residuals_and_sigma()
+    weights = np.clip(1 - (residuals / (4.685 * sigma)) ** 2, 0, None) ** 2
+    return np.linalg.solve((x.T * weights) @ x, (x.T * weights) @ y)
 
 
 def _converged_tukey(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

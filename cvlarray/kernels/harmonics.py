@@ -16,17 +16,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvlarray.kernels.accelerate import jit, jit_inline
-from cvlarray.kernels.loading import load, take_residuals
+from cvlarray.kernels.loading import load
 from cvlarray.kernels.normal_equations import (
-    HUBER,
-    TUKEY,
     solve,
+    solve_huber,
     subtract_change,
-    sum_moments,
+    sum_huber,
+    sum_tukey,
 )
 from cvlarray.kernels.pixel_block import (
     BLOCK_PIXELS,
     NODATA,
+    WEIGHT_ROWS,
     Block,
     Tables,
     column,
@@ -35,6 +36,8 @@ from cvlarray.kernels.pixel_block import (
 )
 from cvlarray.kernels.residual_scale import bound_residuals, estimate_sigma
 from cvlarray.kernels.season import TimeAxis, coefficient_names, design_matrix
+
+HUBER_STEPS = 2
 
 PRIOR_FREEDOM = 6
 """How many residuals a region's sigma counts for beside a pixel's own."""
@@ -80,7 +83,9 @@ def fit_ols(
     """
     n_coefficients = len(coefficient_names(harmonic_order))
     check_series(series, np.asarray(days), n_coefficients, min_observations)
-    return _fit(series, make_tables(days, axis, harmonic_order), min_observations, _ols_series)
+    tables = make_tables(days, axis, harmonic_order)
+    block = make_block(series.shape[0], harmonic_order, n_rows=WEIGHT_ROWS)
+    return _fit(series, tables, block, min_observations, _ols_series)
 
 
 def fit_robust(
@@ -127,13 +132,14 @@ def fit_robust(
         If ``series`` isn't int16.
     """
     n_coefficients = len(coefficient_names(harmonic_order))
+    least = n_coefficients if prior is None else 0
+    check_series(series, np.asarray(days), least, min_observations)
+    pull = (0, 0) if prior is None else (prior.mean, prior.strength)
+    tables = make_tables(days, axis, harmonic_order, *pull)
+    block = make_block(series.shape[0], harmonic_order)
+    fit = _fit(series, tables, block, min_observations, _robust_series)
     if prior is None:
-        check_series(series, np.asarray(days), n_coefficients, min_observations)
-        tables = make_tables(days, axis, harmonic_order)
-        return _fit(series, tables, min_observations, _robust_series)
-    check_series(series, np.asarray(days), 0, min_observations)
-    tables = make_tables(days, axis, harmonic_order, prior.mean, prior.strength)
-    fit = _fit(series, tables, min_observations, _robust_series)
+        return fit
     return fit._replace(sigma=_pooled_sigma(fit, prior, n_coefficients, min_observations))
 
 
@@ -177,12 +183,15 @@ def predict(
 
 
 def _fit(
-    series: NDArray[np.int16], tables: Tables, min_observations: int, kernel: Callable[..., None]
+    series: NDArray[np.int16],
+    tables: Tables,
+    block: Block,
+    min_observations: int,
+    kernel: Callable[..., None],
 ) -> HarmonicFit:
-    """Flatten the series, allocate, and run a kernel over its blocks."""
+    """Flatten the series, allocate what is returned, and run a kernel over the blocks."""
     n_coefficients = tables.prior_mean.size
     flat = np.ascontiguousarray(series).reshape(series.shape[0], -1)
-    block = make_block(series.shape[0], n_coefficients // 2 - 1)
     fit = _empty_fit(n_coefficients, flat.shape[1])
     whole, shape = flat.shape[1] // BLOCK_PIXELS * BLOCK_PIXELS, series.shape[1:]
     kernel(flat, whole, tables, block, min_observations, fit)
@@ -258,7 +267,7 @@ def _ols_series(
         bound_residuals(block, tables)
         for p in range(BLOCK_PIXELS):
             freedom = np.float32(max(block.n_valid[p] - n, 1))
-            block.sigma[p] = np.sqrt(block.squares[p] / freedom)
+            block.sigma[p] = np.sqrt(block.squares[0, p] / freedom)
         store(block, first, min_observations, fit)
 
 
@@ -276,13 +285,17 @@ def _robust_series(
         n_rows = load(series, first, block, tables)
         solve(block, tables)
         bound_residuals(block, tables)
-        take_residuals(block, tables, n_rows)
+        subtract_change(block, tables, n_rows)
         estimate_sigma(block, n_rows)
-        for weighting in (HUBER, HUBER, TUKEY):
-            sum_moments(block, tables, n_rows, weighting)
-            solve(block, tables)
+        for _ in range(HUBER_STEPS):
+            sum_huber(block, tables, n_rows)
+            solve_huber(block, tables)
             subtract_change(block, tables, n_rows)
             estimate_sigma(block, n_rows)
+        sum_tukey(block, tables, n_rows)
+        solve(block, tables)
+        subtract_change(block, tables, n_rows)
+        estimate_sigma(block, n_rows)
         store(block, first, min_observations, fit)
 
 

@@ -13,15 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaincc, gammainccinv
 
 from cvlarray.kernels.accelerate import aligned_zeros, jit, jit_inline
-from cvlarray.kernels.harmonics import HarmonicFit, check_series, store
-from cvlarray.kernels.loading import load, take_residuals
+from cvlarray.kernels.harmonics import HUBER_STEPS, HarmonicFit, check_series, store
+from cvlarray.kernels.loading import load
 from cvlarray.kernels.normal_equations import (
-    HUBER,
+    HALF_WITHIN,
     HUBER_TUNING,
-    TUKEY,
     TUKEY_TUNING,
     add_dates,
     solve,
+    solve_huber,
     subtract_change,
 )
 from cvlarray.kernels.pixel_block import (
@@ -116,10 +116,8 @@ def _blocks(n_bands: int, block: Block) -> Block:
 @jit_inline
 def _of_band(blocks: Block, band: int) -> Block:
     return Block(
-        blocks.series[band],
         blocks.seen[band],
         blocks.seen_moments[band],
-        blocks.total[band],
         blocks.center[band],
         blocks.residual[band],
         blocks.digits[band],
@@ -136,6 +134,7 @@ def _of_band(blocks: Block, band: int) -> Block:
         blocks.n_valid[band],
         blocks.rank[band],
         blocks.below[band],
+        blocks.n_within[band],
         blocks.bytes[band],
         blocks.selected[band],
         blocks.sigma_factor[band],
@@ -162,16 +161,18 @@ def _fit(
             n_rows = load(joined[band], 0, block, tables)
             solve(block, tables)
             bound_residuals(block, tables)
-            take_residuals(block, tables, n_rows)
+            subtract_change(block, tables, n_rows)
             estimate_sigma(block, n_rows)
-        for weighting in (HUBER, HUBER, TUKEY):
-            _sum_jointly(blocks, tables, n_rows, weighting, tuning)
+        for step in range(HUBER_STEPS + 1):
+            is_huber = step < HUBER_STEPS
+            _sum_jointly(blocks, tables, n_rows, tuning[0 if is_huber else 1], is_huber)
             for band in range(n_bands):
                 block = _of_band(blocks, band)
-                for k in range(block.moments.shape[0]):
-                    for p in range(BLOCK_PIXELS):
-                        block.moments[k, p] = blocks.moments[0, k, p]
-                solve(block, tables)
+                _take_from_lead(blocks, block)
+                if is_huber:
+                    solve_huber(block, tables)
+                else:
+                    solve(block, tables)
                 subtract_change(block, tables, n_rows)
                 estimate_sigma(block, n_rows)
         for band in range(n_bands):
@@ -200,17 +201,27 @@ def _join(series: NDArray[np.int16], first: int, joined: NDArray[np.int16]) -> N
 
 @jit
 def _sum_jointly(
-    blocks: Block, tables: Tables, n_rows: int, weighting: int, tuning: NDArray[np.float32]
+    blocks: Block, tables: Tables, n_rows: int, limit: np.float32, is_huber: bool
 ) -> None:
-    """Sum the moments once, in the first band's block, and each band's gradient."""
+    """Sum each band's gradient and, in the first one's block, what the bands share.
+
+    That is the moments with Tukey's weights, or how many observations have Huber's full weight.
+    """
     lead = _of_band(blocks, 0)
     n_bands = blocks.gradient.shape[0]
-    lead.moments[:] = 0
     blocks.gradient[:] = 0
+    lead.n_within[0, :] = 0
+    if not is_huber:
+        lead.moments[:] = 0
     for row in range(0, n_rows, WEIGHT_ROWS):
         for i in range(WEIGHT_ROWS):
-            _weigh(blocks, row + i, lead.weight[i], weighting, tuning)
-        add_dates(tables.moments, lead.rows, row, lead.weight, lead.moments)
+            _measure(blocks, row + i, lead.weight[i], limit)
+            if is_huber:
+                _weigh_huber(lead.weight[i], lead.n_within[0])
+            else:
+                _weigh_tukey(lead.weight[i])
+        if not is_huber:
+            add_dates(tables.moments, lead.rows, row, lead.weight, lead.moments)
         for band in range(n_bands):
             residual = blocks.residual[band]
             for i in range(WEIGHT_ROWS):
@@ -220,26 +231,40 @@ def _sum_jointly(
 
 
 @jit
-def _weigh(
-    blocks: Block,
-    row: int,
-    weight: NDArray[np.float32],
-    weighting: int,
-    tuning: NDArray[np.float32],
-) -> None:
-    """Set the weights of one date's observations; 0 where missing, which are far beyond."""
-    zero, one = np.float32(0), np.float32(1)
+def _take_from_lead(blocks: Block, block: Block) -> None:
+    """Copy what the bands share."""
     for p in range(BLOCK_PIXELS):
-        weight[p] = zero
+        block.n_within[0, p] = blocks.n_within[0, 0, p]
+    for k in range(block.moments.shape[0]):
+        for p in range(BLOCK_PIXELS):
+            block.moments[k, p] = blocks.moments[0, k, p]
+
+
+@jit
+def _measure(blocks: Block, row: int, share: NDArray[np.float32], limit: np.float32) -> None:
+    """Set the squared sizes of one date's observations, in limits; infinite where missing."""
+    for p in range(BLOCK_PIXELS):
+        share[p] = 0
     for band in range(blocks.residual.shape[0]):
         residual, sigma = blocks.residual[band, row], blocks.sigma[band]
         for p in range(BLOCK_PIXELS):
-            size = residual[p] / max(sigma[p], QUANTISATION_SIGMA)
-            weight[p] += size * size
-    limit = tuning[0] if weighting == HUBER else tuning[1]
+            size = residual[p] / (limit * max(sigma[p], QUANTISATION_SIGMA))
+            share[p] += size * size
+
+
+@jit_inline
+def _weigh_huber(weight: NDArray[np.float32], n_within: NDArray[np.float32]) -> None:
+    """Turn squared sizes into Huber's weights, and count those within the limit."""
+    zero, one = np.float32(0), np.float32(1)
     for p in range(BLOCK_PIXELS):
-        share = weight[p] / (limit * limit)
-        if weighting == HUBER:
-            weight[p] = one if share <= one else one / np.sqrt(share)
-        else:
-            weight[p] = (one - share) * (one - share) if share < one else zero
+        size = np.sqrt(weight[p])
+        n_within[p] += min(max(HALF_WITHIN - size, zero), one)
+        weight[p] = one / max(size, one)
+
+
+@jit_inline
+def _weigh_tukey(weight: NDArray[np.float32]) -> None:
+    """Turn squared sizes into Tukey's weights."""
+    for p in range(BLOCK_PIXELS):
+        rest = max(np.float32(1) - weight[p], np.float32(0))
+        weight[p] = rest * rest

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from cvlarray.kernels.accelerate import jit, jit_inline
 from cvlarray.kernels.pixel_block import (
     BLOCK_PIXELS,
+    GRADIENT_TILE,
     MISSING_ABOVE,
     MOMENT_TILE,
     WEIGHT_ROWS,
@@ -16,19 +17,71 @@ from cvlarray.kernels.pixel_block import (
 )
 from cvlarray.kernels.residual_scale import QUANTISATION_SIGMA, quantise
 
-HUBER, TUKEY = 0, 1
-
 HUBER_TUNING = np.float32(1.345)
 TUKEY_TUNING = np.float32(4.685)
 """95 % efficient for Gaussian residuals (Holland & Welsch 1977, doi:10.1080/03610927708827533)."""
+
+HALF_WITHIN = np.float32(1.5)
+"""This less a residual's size, in limits, is the part of it that counts as within: 1 at half the
+limit, a half at the limit, 0 beyond one and a half."""
 
 _SMALLEST_PIVOT = np.float32(1e-5)
 """A pivot below this share of the summed weights means: the dates can't tell this coefficient."""
 
 
 @jit
-def sum_moments(block: Block, tables: Tables, n_rows: int, weighting: int) -> None:
-    """Sum the moments and the gradient with the weights that the residuals and sigma call for."""
+def sum_huber(block: Block, tables: Tables, n_rows: int) -> None:
+    """Sum the gradient with Huber's weights, and count the observations with the full one.
+
+    A residual times its weight is the residual cut off where it is as large as the tuning allows.
+    Those near the limit count in part, so that none makes a step of its own.
+    """
+    zero, one = np.float32(0), np.float32(1)
+    basis, sums = tables.basis, block.gradient
+    limits, inverse_limits = block.weight[0], block.weight[1]
+    for p in range(BLOCK_PIXELS):
+        limits[p] = HUBER_TUNING * max(block.sigma[p], QUANTISATION_SIGMA)
+        inverse_limits[p] = one / limits[p]
+    for k in range(0, sums.shape[0], GRADIENT_TILE):
+        n_within = block.n_within[k // GRADIENT_TILE]
+        for p in range(BLOCK_PIXELS):
+            n_within[p] = zero
+        for i in range(k, k + GRADIENT_TILE):
+            for p in range(BLOCK_PIXELS):
+                sums[i, p] = zero
+        for row in range(0, n_rows, WEIGHT_ROWS):
+            t0, t1 = block.rows[row], block.rows[row + 1]
+            t2, t3 = block.rows[row + 2], block.rows[row + 3]
+            a0, a1, a2, a3 = basis[k, t0], basis[k, t1], basis[k, t2], basis[k, t3]
+            b0, b1, b2, b3 = basis[k + 1, t0], basis[k + 1, t1], basis[k + 1, t2], basis[k + 1, t3]
+            c0, c1, c2, c3 = basis[k + 2, t0], basis[k + 2, t1], basis[k + 2, t2], basis[k + 2, t3]
+            d0, d1, d2, d3 = basis[k + 3, t0], basis[k + 3, t1], basis[k + 3, t2], basis[k + 3, t3]
+            e0, e1, e2, e3 = basis[k + 4, t0], basis[k + 4, t1], basis[k + 4, t2], basis[k + 4, t3]
+            f0, f1, f2, f3 = basis[k + 5, t0], basis[k + 5, t1], basis[k + 5, t2], basis[k + 5, t3]
+            for p in range(BLOCK_PIXELS):
+                limit, inverse = limits[p], inverse_limits[p]
+                r0, r1 = block.residual[row, p], block.residual[row + 1, p]
+                r2, r3 = block.residual[row + 2, p], block.residual[row + 3, p]
+                x0 = min(max(r0, -limit), limit) if r0 < MISSING_ABOVE else zero
+                x1 = min(max(r1, -limit), limit) if r1 < MISSING_ABOVE else zero
+                x2 = min(max(r2, -limit), limit) if r2 < MISSING_ABOVE else zero
+                x3 = min(max(r3, -limit), limit) if r3 < MISSING_ABOVE else zero
+                within0 = min(max(HALF_WITHIN - abs(r0) * inverse, zero), one)
+                within1 = min(max(HALF_WITHIN - abs(r1) * inverse, zero), one)
+                within2 = min(max(HALF_WITHIN - abs(r2) * inverse, zero), one)
+                within3 = min(max(HALF_WITHIN - abs(r3) * inverse, zero), one)
+                n_within[p] = n_within[p] + within0 + within1 + within2 + within3
+                sums[k, p] = sums[k, p] + a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3
+                sums[k + 1, p] = sums[k + 1, p] + b0 * x0 + b1 * x1 + b2 * x2 + b3 * x3
+                sums[k + 2, p] = sums[k + 2, p] + c0 * x0 + c1 * x1 + c2 * x2 + c3 * x3
+                sums[k + 3, p] = sums[k + 3, p] + d0 * x0 + d1 * x1 + d2 * x2 + d3 * x3
+                sums[k + 4, p] = sums[k + 4, p] + e0 * x0 + e1 * x1 + e2 * x2 + e3 * x3
+                sums[k + 5, p] = sums[k + 5, p] + f0 * x0 + f1 * x1 + f2 * x2 + f3 * x3
+
+
+@jit
+def sum_tukey(block: Block, tables: Tables, n_rows: int) -> None:
+    """Sum the moments and the gradient with Tukey's weights."""
     for k in range(block.moments.shape[0]):
         for p in range(BLOCK_PIXELS):
             block.moments[k, p] = 0
@@ -37,33 +90,23 @@ def sum_moments(block: Block, tables: Tables, n_rows: int, weighting: int) -> No
             block.gradient[k, p] = 0
     for row in range(0, n_rows, WEIGHT_ROWS):
         for i in range(WEIGHT_ROWS):
-            _weigh(block, row + i, i, weighting)
+            _weigh(block, row + i, i)
         add_dates(tables.moments, block.rows, row, block.weight, block.moments)
         add_dates(tables.basis, block.rows, row, block.weighted, block.gradient)
 
 
 @jit_inline
-def _weigh(block: Block, row: int, slot: int, weighting: int) -> None:
-    """Set the weights of one date's residuals; 0 where missing."""
+def _weigh(block: Block, row: int, slot: int) -> None:
+    """Set Tukey's weights of one date's residuals; 0 where missing, which are far beyond."""
     zero, one = np.float32(0), np.float32(1)
-    if weighting == HUBER:
-        for p in range(BLOCK_PIXELS):
-            residual = block.residual[row, p]
-            size = abs(residual)
-            limit = HUBER_TUNING * max(block.sigma[p], QUANTISATION_SIGMA)
-            weight = one if size <= limit else limit / size
-            weight = weight if size < MISSING_ABOVE else zero
-            block.weight[slot, p] = weight
-            block.weighted[slot, p] = weight * residual
-    else:
-        for p in range(BLOCK_PIXELS):
-            residual = block.residual[row, p]
-            limit = TUKEY_TUNING * max(block.sigma[p], QUANTISATION_SIGMA)
-            share = residual / limit
-            rest = one - share * share
-            weight = rest * rest if rest > zero else zero
-            block.weight[slot, p] = weight
-            block.weighted[slot, p] = weight * residual
+    for p in range(BLOCK_PIXELS):
+        residual = block.residual[row, p]
+        limit = TUKEY_TUNING * max(block.sigma[p], QUANTISATION_SIGMA)
+        share = residual / limit
+        rest = one - share * share
+        weight = rest * rest if rest > zero else zero
+        block.weight[slot, p] = weight
+        block.weighted[slot, p] = weight * residual
 
 
 @jit_inline
@@ -91,6 +134,29 @@ def add_dates(
 def solve(block: Block, tables: Tables) -> None:
     """Solve the normal equations, the prior's among them, for the coefficients' change; add it."""
     factorise(block, tables, tables.prior_strength)
+    _step(block, tables)
+
+
+@jit
+def solve_huber(block: Block, tables: Tables) -> None:
+    """Solve for the change that Huber's weights call for, with the unweighted factors at hand.
+
+    Only observations within the limit change the gradient when the coefficients do. That many of
+    all, the share that `sum_huber` counted, is what the unweighted Gram matrix is taken times.
+    """
+    inverse_share = block.weight[0]
+    for p in range(BLOCK_PIXELS):
+        within = max(block.n_within[0, p], np.float32(1))
+        inverse_share[p] = np.float32(block.n_valid[p]) / within
+    for k in range(block.gradient.shape[0]):
+        for p in range(BLOCK_PIXELS):
+            block.gradient[k, p] *= inverse_share[p]
+    _step(block, tables)
+
+
+@jit_inline
+def _step(block: Block, tables: Tables) -> None:
+    """Solve with the factors at hand for the coefficients' change, and add it."""
     n = block.coefficients.shape[0]
     for i in range(n):
         mean, strength = tables.prior_mean[i], tables.prior_strength[i]

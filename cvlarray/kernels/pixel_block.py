@@ -16,10 +16,10 @@ from cvlarray.kernels.accelerate import aligned_zeros, jit_inline
 from cvlarray.kernels.ranked_sigma import sigma_factors
 from cvlarray.kernels.season import TimeAxis, design_matrix, moment_table
 from cvlarray.kernels.selection import ROW_TILE
-from cvlarray.kernels.subset_sums import GROUP, n_groups, subset_sums
+from cvlarray.kernels.subset_sums import n_groups, subset_sums
 from cvlarray.kernels.vector import LANES
 
-BLOCK_PIXELS = 256
+BLOCK_PIXELS = 512
 
 NODATA = -32_768
 """A missing observation of the input."""
@@ -28,6 +28,9 @@ MISSING = np.float32(1e30)
 """Residual of a missing observation."""
 
 MISSING_ABOVE = np.float32(1e29)
+
+GRADIENT_TILE = 6
+"""Coefficients whose gradient is summed at once: all of a model with two harmonics."""
 
 MOMENT_TILE = 3
 """Moments summed at once: with `WEIGHT_ROWS` dates they fill, but don't spill, the registers."""
@@ -42,8 +45,8 @@ class Tables(NamedTuple):
     moments: NDArray[np.float32]
     """(moment, time)"""
     basis: NDArray[np.float32]
-    """(coefficient, time), padded with empty rows to a multiple of the tile. Both end with the
-    missing dates of the block's series."""
+    """(coefficient, time), padded with empty rows to a multiple of the tile. Both end with one
+    date more, where they are 0."""
     entries: NDArray[np.int64]
     factors: NDArray[np.float32]
     """How moments make the Gram matrix: `season.MomentTable`."""
@@ -59,18 +62,15 @@ class Tables(NamedTuple):
 class Block(NamedTuple):
     """Scratch of one block; the last axis is the pixel."""
 
-    series: NDArray[np.int16]
-    """(time, pixel): the observations, then at least one missing date, up to whole groups."""
-    seen: NDArray[np.uint8]
-    """(group of dates, pixel): a bit for each date that is valid."""
+    seen: NDArray[np.int16]
+    """(group of dates, pixel): a bit for each date that is valid, as `sum_seen` takes them."""
     seen_moments: NDArray[np.float32]
     """(part, pixel, `LANES`): sums over the valid dates, not yet turned into rows of moments."""
-    total: NDArray[np.int32]
-    """(pixel,): sum of the series, missing ones with it."""
     center: NDArray[np.float32]
-    """(pixel,): mean of the series, rounded to a whole number."""
+    """(pixel,): about the mean of the series, a whole number."""
     residual: NDArray[np.float32]
-    """(row, pixel): observation less the model at hand."""
+    """(row, pixel): observation less the model at hand; only the last few rows, if it has no more
+    of them."""
     digits: NDArray[np.int8]
     """(2, row, pixel): the residual's size as a whole number of 14 bits, seven each."""
     weight: NDArray[np.float32]
@@ -85,13 +85,17 @@ class Block(NamedTuple):
     coefficients: NDArray[np.float32]
     """(coefficient, pixel); ``change`` with empty rows up to a multiple of the tile."""
     squares: NDArray[np.float32]
+    """(tile of coefficients, pixel): sum of the squares at the start, once for each tile, then in
+    the first what remains of it."""
     scale: NDArray[np.float32]
     sigma: NDArray[np.float32]
-    """(pixel,): residual sum of squares; whole numbers per DN; standard deviation."""
+    """(pixel,): whole numbers per DN; standard deviation."""
     n_valid: NDArray[np.int16]
     rank: NDArray[np.int16]
     below: NDArray[np.int16]
     """(pixel,): valid observations, and what `select_ranked` needs."""
+    n_within: NDArray[np.float32]
+    """(tile of coefficients, pixel): observations with Huber's full weight, once for each tile."""
     bytes: NDArray[np.int8]
     selected: NDArray[np.int8]
     """(2, pixel): what else it needs."""
@@ -112,32 +116,26 @@ def make_tables(
     table = moment_table(days, axis, harmonic_order=harmonic_order)
     basis = design_matrix(days, axis, harmonic_order=harmonic_order)
     n_dates = basis.shape[1]
-    n_missing = n_padded(n_dates) - n_dates
-    moments = np.pad(table.moments, ((0, 0), (0, n_missing)))
     return Tables(
-        moments.astype(np.float32),
-        np.pad(basis, ((0, tiled(len(basis)) - len(basis)), (0, n_missing))).astype(np.float32),
+        np.pad(table.moments, ((0, 0), (0, 1))).astype(np.float32),
+        np.pad(basis, ((0, tiled(len(basis)) - len(basis)), (0, 1))).astype(np.float32),
         table.entries,
         table.factors.astype(np.float32),
-        subset_sums(moments),
+        subset_sums(table.moments),
         sigma_factors(n_dates, len(basis)),
         np.full(len(basis), prior_mean, np.float32),
         np.full(len(basis), prior_strength, np.float32),
     )
 
 
-def make_block(n_dates: int, harmonic_order: int) -> Block:
-    """Allocate one block's scratch."""
-    n_rows = -(-n_dates // ROW_TILE) * ROW_TILE
+def make_block(n_dates: int, harmonic_order: int, n_rows: int | None = None) -> Block:
+    """Allocate one block's scratch, with as many rows of residuals as dates, or as told."""
+    n_rows = -(-(n_rows or n_dates) // ROW_TILE) * ROW_TILE
     n, n_moments = 2 + 2 * harmonic_order, 3 + 6 * harmonic_order
     pixels = (BLOCK_PIXELS,)
-    series = aligned_zeros((n_padded(n_dates), *pixels), np.int16)
-    series[n_dates:] = NODATA
     return Block(
-        series=series,
-        seen=aligned_zeros((n_padded(n_dates) // GROUP, *pixels), np.uint8),
+        seen=aligned_zeros((n_groups(n_dates), *pixels), np.int16),
         seen_moments=aligned_zeros((-(-n_moments // LANES), *pixels, LANES), np.float32),
-        total=aligned_zeros(pixels, np.int32),
         center=aligned_zeros(pixels, np.float32),
         residual=aligned_zeros((n_rows, *pixels), np.float32),
         digits=aligned_zeros((2, n_rows, *pixels), np.int8),
@@ -148,27 +146,23 @@ def make_block(n_dates: int, harmonic_order: int) -> Block:
         cholesky=aligned_zeros((n, n, *pixels), np.float32),
         change=aligned_zeros((tiled(n), *pixels), np.float32),
         coefficients=aligned_zeros((n, *pixels), np.float32),
-        squares=aligned_zeros(pixels, np.float32),
+        squares=aligned_zeros((tiled(n) // GRADIENT_TILE, *pixels), np.float32),
         scale=aligned_zeros(pixels, np.float32),
         sigma=aligned_zeros(pixels, np.float32),
         n_valid=aligned_zeros(pixels, np.int16),
         rank=aligned_zeros(pixels, np.int16),
         below=aligned_zeros(pixels, np.int16),
+        n_within=aligned_zeros((tiled(n) // GRADIENT_TILE, *pixels), np.float32),
         bytes=aligned_zeros((2, *pixels), np.int8),
         selected=aligned_zeros((2, *pixels), np.int8),
         sigma_factor=aligned_zeros(pixels, np.float32),
-        rows=np.zeros(n_rows, np.int64),
+        rows=np.zeros(-(-n_dates // ROW_TILE) * ROW_TILE, np.int64),
     )
 
 
-def n_padded(n_dates: int) -> int:
-    """Return the number of dates with missing ones, at least one, up to whole groups."""
-    return n_groups(n_dates + 1) * GROUP
-
-
-def tiled(n_rows: int) -> int:
-    """Return a number of rows rounded up to a multiple of the tile."""
-    return -(-n_rows // MOMENT_TILE) * MOMENT_TILE
+def tiled(n_coefficients: int) -> int:
+    """Return a number of coefficients rounded up to a multiple of the tile."""
+    return -(-n_coefficients // GRADIENT_TILE) * GRADIENT_TILE
 
 
 @jit_inline

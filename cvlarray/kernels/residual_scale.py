@@ -31,8 +31,9 @@ def bound_residuals(block: Block, tables: Tables) -> None:
             pull = strength * (mean - block.coefficients[k, p])
             explained[p] += block.change[k, p] * (block.gradient[k, p] - pull)
     for p in range(BLOCK_PIXELS):
-        rest = max(block.squares[p] - explained[p], np.float32(1e-5) * block.squares[p])
-        block.squares[p] = rest
+        squares = block.squares[0, p]
+        rest = max(squares - explained[p], np.float32(1e-5) * squares)
+        block.squares[0, p] = rest
         at_least = np.float32(max(block.n_valid[p] - block.rank[p] + 1, 1))
         bound = max(np.sqrt(rest / at_least), QUANTISATION_SIGMA)
         block.scale[p] = _QUANTISED_RANGE / bound

@@ -76,7 +76,7 @@ def _standard_error(
         factorise(block, tables, tables.prior_strength)
         for t in range(error.shape[0]):
             for p in range(BLOCK_PIXELS):
-                block.squares[p] = zero
+                block.scale[p] = zero
             for i in range(n):
                 for p in range(BLOCK_PIXELS):
                     block.change[i, p] = tables.basis[i, t]
@@ -87,6 +87,6 @@ def _standard_error(
                     inverse = block.cholesky[i, i, p]
                     block.change[i, p] *= inverse
                     share = block.change[i, p] * block.change[i, p]
-                    block.squares[p] += share if inverse > zero else np.float32(np.inf)
+                    block.scale[p] += share if inverse > zero else np.float32(np.inf)
             for p in range(size):
-                error[t, column(first, p)] = sigma[column(first, p)] * np.sqrt(block.squares[p])
+                error[t, column(first, p)] = sigma[column(first, p)] * np.sqrt(block.scale[p])

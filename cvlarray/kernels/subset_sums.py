@@ -18,6 +18,10 @@ GROUP = 6
 
 N_SETS = 1 << GROUP
 
+FIRST_BIT = LANES * np.dtype(np.float32).itemsize
+"""The first date's bit; the next one's is twice that. A set's number then is where its sums lie,
+in bytes from those of the empty set."""
+
 LOOKUPS = 4
 """Sets that are added at once."""
 
@@ -53,7 +57,7 @@ def subset_sums(rows: NDArray[np.float64]) -> NDArray[np.float32]:
 
 @jit
 def sum_seen(
-    seen: NDArray[np.uint8],
+    seen: NDArray[np.int16],
     table: NDArray[np.float32],
     scratch: NDArray[np.float32],
     sums: NDArray[np.float32],
@@ -63,7 +67,7 @@ def sum_seen(
     Parameters
     ----------
     seen
-        Shape (group, pixel): a bit for each date.
+        Shape (group, pixel): a bit for each date, from `FIRST_BIT` up.
     table
         What `subset_sums` returned.
     scratch
@@ -78,15 +82,13 @@ def sum_seen(
             for lane in range(LANES):
                 lanes[p, lane] = 0
         for group in range(0, seen.shape[0], LOOKUPS):
-            start = np.uint64(group * N_SETS)
+            a, b, c, d = seen[group], seen[group + 1], seen[group + 2], seen[group + 3]
+            first = np.uint64(group) * np.uint64(N_SETS)
+            second, third = first + np.uint64(N_SETS), first + np.uint64(2 * N_SETS)
+            starts = (first, second, third, third + np.uint64(N_SETS))
             for p in range(n_pixels):
-                sources = (
-                    start + seen[group, p],
-                    start + np.uint64(N_SETS) + seen[group + 1, p],
-                    start + np.uint64(2 * N_SETS) + seen[group + 2, p],
-                    start + np.uint64(3 * N_SETS) + seen[group + 3, p],
-                )
-                add_rows(lanes, np.uint64(p), sets, sources)
+                q = np.uint64(p)
+                add_rows(lanes, q, sets, starts, (a[q], b[q], c[q], d[q]))
     for row in range(sums.shape[0]):
         part, lane = row // LANES, row % LANES
         for p in range(n_pixels):

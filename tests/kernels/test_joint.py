@@ -36,15 +36,23 @@ def joint_twin(series):
     factor = np.sqrt(n_valid / (n_valid - 6)) / np.sqrt(chi2.ppf((rank - 0.5) / n_valid, 1))
     weights = 1.0
     coefficients = np.stack([least_squares(one, DESIGN) for one in masked])
-    for tuning, weigh in ((1.345, huber), (1.345, huber), (4.685, tukey)):
+    gram = np.einsum("it,jt,tp->pij", DESIGN, DESIGN, is_valid, optimize=True)
+    for tuning, is_huber in ((1.345, True), (1.345, True), (4.685, False)):
         squares = 0
         for one, model in zip(masked, coefficients, strict=True):
             size = np.where(is_valid, np.abs(one - DESIGN.T @ model), np.inf)
             ranked = np.sort(size, axis=0)[rank - 1, np.arange(size.shape[1])]
             squares = squares + (size / (factor * ranked)) ** 2
         limit = chi2.isf(chi2.sf(tuning**2, 1), n_bands)
-        weights = weigh(squares / limit)
-        coefficients = np.stack([least_squares(one, DESIGN, weights) for one in masked])
+        if is_huber:
+            residual = np.where(is_valid, masked - DESIGN.T @ coefficients, 0)
+            share = np.clip(1.5 - np.sqrt(squares / limit), 0, 1).sum(axis=0) / n_valid
+            gradient = DESIGN @ (residual * huber(squares / limit)) / share
+            step = np.linalg.solve(gram, np.moveaxis(gradient, 1, 2)[..., None])[..., 0]
+            coefficients = coefficients + np.moveaxis(step, 2, 1)
+        else:
+            weights = tukey(squares / limit)
+            coefficients = np.stack([least_squares(one, DESIGN, weights) for one in masked])
     return coefficients
 
 

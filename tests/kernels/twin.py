@@ -30,15 +30,20 @@ def robust_twin(series, design, mean=0.0, strength=0.0):
         return size, factor * ranked
 
     coefficients = least_squares(series, design, 1.0, mean, strength)
-    for weigh in (huber, huber, tukey):
+    pull = strength * np.ones(len(design))
+    gram = np.einsum("it,jt,tp->pij", design, design, is_valid, optimize=True) + np.diag(pull)
+    for _ in range(2):
         size, sigma = scale(coefficients)
-        weights = weigh(size / np.maximum(sigma, 12**-0.5))
-        coefficients = least_squares(series, design, weights, mean, strength)
+        limit = 1.345 * np.maximum(sigma, 12**-0.5)
+        residual = np.where(is_valid, series - design.T @ coefficients, 0)
+        cut = np.clip(residual, -limit, limit)
+        share = np.clip(1.5 - size / limit, 0, 1).sum(axis=0) / n_valid
+        gradient = design @ cut / share + (pull * (mean - coefficients.T)).T
+        coefficients = coefficients + np.linalg.solve(gram, gradient.T[..., None])[..., 0].T
+    size, sigma = scale(coefficients)
+    weights = tukey(size / np.maximum(sigma, 12**-0.5))
+    coefficients = least_squares(series, design, weights, mean, strength)
     return coefficients, scale(coefficients)[1]
-
-
-def huber(u):
-    return np.minimum(1, 1.345 / np.maximum(u, 1e-9))
 
 
 def tukey(u):
