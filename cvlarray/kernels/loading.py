@@ -24,7 +24,7 @@ from cvlarray.kernels.vector import prefetch
 _LINE = 32
 """Observations in a cache line."""
 
-_SAMPLED = np.float32(4)
+_SAMPLED = 4
 """A pixel's first observations, which its center is the mean of."""
 
 
@@ -65,25 +65,24 @@ def load(series: NDArray[np.int16], first: int, block: Block, tables: Tables) ->
 @jit
 def _find_center(series: NDArray[np.int16], first: int, block: Block) -> None:
     """Start the model at the mean of a few observations, whole so that residuals are exact."""
-    zero, one = np.float32(0), np.float32(1)
-    total, n_seen = block.center, block.scale
+    total, n_seen = block.rank, block.below
     for p in range(BLOCK_PIXELS):
-        total[p] = n_seen[p] = zero
-    fewest = zero
-    for start in range(0, series.shape[0], GROUP):
-        if fewest == _SAMPLED:
-            break
-        for t in range(start, min(start + GROUP, series.shape[0])):
-            for p in range(BLOCK_PIXELS):
-                value = series[t, column(first, p)]
-                is_taken = (value != NODATA) & (n_seen[p] < _SAMPLED)
-                total[p] += np.float32(value) if is_taken else zero
-                n_seen[p] += one if is_taken else zero
-        fewest = _SAMPLED
+        total[p] = n_seen[p] = 0
+    fewest = np.int16(0)
+    for t in range(series.shape[0]):
+        for p in range(BLOCK_PIXELS):
+            value = series[t, column(first, p)]
+            is_taken = np.int16((value != NODATA) & (n_seen[p] < _SAMPLED))
+            total[p] += is_taken * (value >> 2)  # a quarter: the sum of four is an int16 too
+            n_seen[p] += is_taken
+        fewest = np.int16(_SAMPLED)
         for p in range(BLOCK_PIXELS):
             fewest = min(fewest, n_seen[p])
+        if fewest == _SAMPLED:
+            break
     for p in range(BLOCK_PIXELS):
-        block.center[p] = np.rint(total[p] / max(n_seen[p], one))
+        quarters = np.float32(4) * np.float32(total[p])
+        block.center[p] = np.rint(quarters / np.float32(max(n_seen[p], 1)))
         block.coefficients[0, p] = block.center[p]
     for k in range(1, block.coefficients.shape[0]):
         for p in range(BLOCK_PIXELS):

@@ -232,18 +232,26 @@ def subtract_change(block: Block, tables: Tables, n_rows: int) -> None:
 @jit_inline
 def subtract_from_rows(block: Block, tables: Tables, row: int) -> None:
     """Take the last solution's curve off the residuals of `WEIGHT_ROWS` dates."""
-    basis = tables.basis
-    t0, t1 = block.rows[row], block.rows[row + 1]
-    t2, t3 = block.rows[row + 2], block.rows[row + 3]
-    for k in range(0, block.change.shape[0], MOMENT_TILE):
+    basis, change = tables.basis, block.change
+    for k in range(0, change.shape[0], GRADIENT_TILE):
+        t0, t1 = block.rows[row], block.rows[row + 1]
+        t2, t3 = block.rows[row + 2], block.rows[row + 3]
         a0, a1, a2, a3 = basis[k, t0], basis[k, t1], basis[k, t2], basis[k, t3]
         b0, b1, b2, b3 = basis[k + 1, t0], basis[k + 1, t1], basis[k + 1, t2], basis[k + 1, t3]
         c0, c1, c2, c3 = basis[k + 2, t0], basis[k + 2, t1], basis[k + 2, t2], basis[k + 2, t3]
+        d0, d1, d2, d3 = basis[k + 3, t0], basis[k + 3, t1], basis[k + 3, t2], basis[k + 3, t3]
+        e0, e1, e2, e3 = basis[k + 4, t0], basis[k + 4, t1], basis[k + 4, t2], basis[k + 4, t3]
+        f0, f1, f2, f3 = basis[k + 5, t0], basis[k + 5, t1], basis[k + 5, t2], basis[k + 5, t3]
         for p in range(BLOCK_PIXELS):
-            a, b, c = block.change[k, p], block.change[k + 1, p], block.change[k + 2, p]
-            old0, old1 = block.residual[row, p], block.residual[row + 1, p]
-            old2, old3 = block.residual[row + 2, p], block.residual[row + 3, p]
-            block.residual[row, p] = old0 - a0 * a - b0 * b - c0 * c
-            block.residual[row + 1, p] = old1 - a1 * a - b1 * b - c1 * c
-            block.residual[row + 2, p] = old2 - a2 * a - b2 * b - c2 * c
-            block.residual[row + 3, p] = old3 - a3 * a - b3 * b - c3 * c
+            a, b, c = change[k, p], change[k + 1, p], change[k + 2, p]
+            d, e, f = change[k + 3, p], change[k + 4, p], change[k + 5, p]
+            r0, r1 = block.residual[row, p], block.residual[row + 1, p]
+            r2, r3 = block.residual[row + 2, p], block.residual[row + 3, p]
+            r0 = r0 - a0 * a - b0 * b - c0 * c - d0 * d - e0 * e - f0 * f
+            r1 = r1 - a1 * a - b1 * b - c1 * c - d1 * d - e1 * e - f1 * f
+            r2 = r2 - a2 * a - b2 * b - c2 * c - d2 * d - e2 * e - f2 * f
+            r3 = r3 - a3 * a - b3 * b - c3 * c - d3 * d - e3 * e - f3 * f
+            block.residual[row, p] = r0
+            block.residual[row + 1, p] = r1
+            block.residual[row + 2, p] = r2
+            block.residual[row + 3, p] = r3
