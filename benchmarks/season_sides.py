@@ -73,7 +73,7 @@ def our_ols() -> Work:
 
 
 def our_robust() -> Work:
-    """Our robust fit: two Huber passes and one of Tukey's."""
+    """Our robust fit: two Huber steps and one pass with Tukey's weights."""
     from cvlarray.kernels.harmonics import fit_robust
     from cvlarray.kernels.season import TimeAxis
 

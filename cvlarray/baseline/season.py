@@ -27,7 +27,7 @@ def fit_baseline(
 ) -> xr.Dataset:
     """Fit a robust seasonal model to each pixel of each feature.
 
-    Level, trend and annual harmonics by two Huber passes and one of Tukey's biweight; see
+    Level, trend and annual harmonics by two Huber steps and one pass with Tukey's biweight; see
     `cvlarray.kernels.harmonics.fit_robust`.
 
     Parameters

@@ -1,10 +1,12 @@
 """Seasonal fit of every pixel: ordinary and robust least squares on int16 series.
 
-The robust schedule is ordinary least squares, two passes with Huber's weights and one with Tukey's
-biweight, the scale taken anew from the residuals' median before each pass: iteratively reweighted
-least squares after Holland & Welsch (1977), doi:10.1080/03610927708827533. Each pass solves for the
-*change* of the coefficients from the residuals at hand, which repairs the rounding of the passes
-before it, so that float32 is enough.
+The robust schedule is ordinary least squares, two Newton steps towards Huber's fit and one pass
+with Tukey's biweight, the scale taken anew from the residuals' median before each (Holland & Welsch
+1977, doi:10.1080/03610927708827533, compare such steps). Huber's weights cut residuals off, and how
+many they leave is all that his steps need beside the Gram matrix of the first pass (modified
+residuals: Huber 1981, Robust Statistics, section 7.8, doi:10.1002/0471725250). Each pass solves for
+the *change* of the coefficients from the residuals at hand, which repairs the rounding of the
+passes before it, so that float32 is enough.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from cvlarray.kernels.residual_scale import bound_residuals, estimate_sigma
 from cvlarray.kernels.season import TimeAxis, coefficient_names, design_matrix
 
 HUBER_STEPS = 2
+"""Newton steps: as close to a converged Tukey fit in the end as after two reweighted fits."""
 
 PRIOR_FREEDOM = 6
 """How many residuals a region's sigma counts for beside a pixel's own."""
@@ -97,7 +100,7 @@ def fit_robust(
     min_observations: int = 6,
     prior: Prior | None = None,
 ) -> HarmonicFit:
-    """Fit each pixel's season, outliers weighted down: two Huber passes, then one of Tukey's.
+    """Fit each pixel's season, outliers weighted down: two Huber steps, then one of Tukey's.
 
     Parameters
     ----------

@@ -163,18 +163,21 @@ def _fit(
             bound_residuals(block, tables)
             subtract_change(block, tables, n_rows)
             estimate_sigma(block, n_rows)
-        for step in range(HUBER_STEPS + 1):
-            is_huber = step < HUBER_STEPS
-            _sum_jointly(blocks, tables, n_rows, tuning[0 if is_huber else 1], is_huber)
+        for _ in range(HUBER_STEPS):
+            _sum_huber_jointly(blocks, tables, n_rows, tuning[0])
             for band in range(n_bands):
                 block = _of_band(blocks, band)
-                _take_from_lead(blocks, block)
-                if is_huber:
-                    solve_huber(block, tables)
-                else:
-                    solve(block, tables)
+                block.n_within[:] = blocks.n_within[0]
+                solve_huber(block, tables)
                 subtract_change(block, tables, n_rows)
                 estimate_sigma(block, n_rows)
+        _sum_tukey_jointly(blocks, tables, n_rows, tuning[1])
+        for band in range(n_bands):
+            block = _of_band(blocks, band)
+            block.moments[:] = blocks.moments[0]
+            solve(block, tables)
+            subtract_change(block, tables, n_rows)
+            estimate_sigma(block, n_rows)
         for band in range(n_bands):
             of_band = HarmonicFit(fit.coefficients[band], fit.sigma[band], fit.n_valid[band])
             store(_of_band(blocks, band), first, min_observations, of_band)
@@ -200,44 +203,42 @@ def _join(series: NDArray[np.int16], first: int, joined: NDArray[np.int16]) -> N
 
 
 @jit
-def _sum_jointly(
-    blocks: Block, tables: Tables, n_rows: int, limit: np.float32, is_huber: bool
-) -> None:
-    """Sum each band's gradient and, in the first one's block, what the bands share.
-
-    That is the moments with Tukey's weights, or how many observations have Huber's full weight.
-    """
+def _sum_huber_jointly(blocks: Block, tables: Tables, n_rows: int, limit: np.float32) -> None:
+    """Sum each band's gradient and, in the first one's block, the observations within the limit."""
     lead = _of_band(blocks, 0)
-    n_bands = blocks.gradient.shape[0]
     blocks.gradient[:] = 0
-    lead.n_within[0, :] = 0
-    if not is_huber:
-        lead.moments[:] = 0
+    lead.n_within[:] = 0
     for row in range(0, n_rows, WEIGHT_ROWS):
         for i in range(WEIGHT_ROWS):
             _measure(blocks, row + i, lead.weight[i], limit)
-            if is_huber:
-                _weigh_huber(lead.weight[i], lead.n_within[0])
-            else:
-                _weigh_tukey(lead.weight[i])
-        if not is_huber:
-            add_dates(tables.moments, lead.rows, row, lead.weight, lead.moments)
-        for band in range(n_bands):
-            residual = blocks.residual[band]
-            for i in range(WEIGHT_ROWS):
-                for p in range(BLOCK_PIXELS):
-                    lead.weighted[i, p] = lead.weight[i, p] * residual[row + i, p]
-            add_dates(tables.basis, lead.rows, row, lead.weighted, blocks.gradient[band])
+            _weigh_huber(lead.weight[i], lead.n_within[0])
+        _add_gradients(blocks, tables, row)
 
 
 @jit
-def _take_from_lead(blocks: Block, block: Block) -> None:
-    """Copy what the bands share."""
-    for p in range(BLOCK_PIXELS):
-        block.n_within[0, p] = blocks.n_within[0, 0, p]
-    for k in range(block.moments.shape[0]):
-        for p in range(BLOCK_PIXELS):
-            block.moments[k, p] = blocks.moments[0, k, p]
+def _sum_tukey_jointly(blocks: Block, tables: Tables, n_rows: int, limit: np.float32) -> None:
+    """Sum each band's gradient and, in the first one's block, the moments of all."""
+    lead = _of_band(blocks, 0)
+    blocks.gradient[:] = 0
+    lead.moments[:] = 0
+    for row in range(0, n_rows, WEIGHT_ROWS):
+        for i in range(WEIGHT_ROWS):
+            _measure(blocks, row + i, lead.weight[i], limit)
+            _weigh_tukey(lead.weight[i])
+        add_dates(tables.moments, lead.rows, row, lead.weight, lead.moments)
+        _add_gradients(blocks, tables, row)
+
+
+@jit
+def _add_gradients(blocks: Block, tables: Tables, row: int) -> None:
+    """Add some dates' residuals, with the weights at hand, to the gradient of each band."""
+    lead = _of_band(blocks, 0)
+    for band in range(blocks.gradient.shape[0]):
+        residual = blocks.residual[band]
+        for i in range(WEIGHT_ROWS):
+            for p in range(BLOCK_PIXELS):
+                lead.weighted[i, p] = lead.weight[i, p] * residual[row + i, p]
+        add_dates(tables.basis, lead.rows, row, lead.weighted, blocks.gradient[band])
 
 
 @jit

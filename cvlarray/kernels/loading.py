@@ -65,15 +65,17 @@ def load(series: NDArray[np.int16], first: int, block: Block, tables: Tables) ->
 @jit
 def _find_center(series: NDArray[np.int16], first: int, block: Block) -> None:
     """Start the model at the mean of a few observations, whole so that residuals are exact."""
-    total, n_seen = block.rank, block.below
+    # Fours and ones apart, since both sums are int16 then, which the vectors take most of.
+    fours, ones, n_seen = block.rank, block.n_valid, block.below
     for p in range(BLOCK_PIXELS):
-        total[p] = n_seen[p] = 0
+        fours[p] = ones[p] = n_seen[p] = 0
     fewest = np.int16(0)
     for t in range(series.shape[0]):
         for p in range(BLOCK_PIXELS):
             value = series[t, column(first, p)]
             is_taken = np.int16((value != NODATA) & (n_seen[p] < _SAMPLED))
-            total[p] += is_taken * (value >> 2)  # a quarter: the sum of four is an int16 too
+            fours[p] += is_taken * (value >> 2)
+            ones[p] += is_taken * (value & 3)
             n_seen[p] += is_taken
         fewest = np.int16(_SAMPLED)
         for p in range(BLOCK_PIXELS):
@@ -81,8 +83,8 @@ def _find_center(series: NDArray[np.int16], first: int, block: Block) -> None:
         if fewest == _SAMPLED:
             break
     for p in range(BLOCK_PIXELS):
-        quarters = np.float32(4) * np.float32(total[p])
-        block.center[p] = np.rint(quarters / np.float32(max(n_seen[p], 1)))
+        total = np.float32(4) * np.float32(fours[p]) + np.float32(ones[p])
+        block.center[p] = np.rint(total / np.float32(max(n_seen[p], 1)))
         block.coefficients[0, p] = block.center[p]
     for k in range(1, block.coefficients.shape[0]):
         for p in range(BLOCK_PIXELS):
@@ -102,7 +104,7 @@ def _see_group(series: NDArray[np.int16], t: int, first: int, seen: NDArray[np.i
     anyone = none
     if t + GROUP <= series.shape[0]:
         a, b, c = series[t], series[t + 1], series[t + 2]
-        d, e, f = series[t + 3], series[t + 4], series[t + 5]
+        d, e, f, g = series[t + 3], series[t + 4], series[t + 5], series[t + 6]
         for p in range(BLOCK_PIXELS):
             q = column(first, p)
             bits = np.int16(FIRST_BIT) if a[q] != NODATA else none
@@ -111,6 +113,7 @@ def _see_group(series: NDArray[np.int16], t: int, first: int, seen: NDArray[np.i
             bits = np.int16(bits + (np.int16(FIRST_BIT * 8) if d[q] != NODATA else none))
             bits = np.int16(bits + (np.int16(FIRST_BIT * 16) if e[q] != NODATA else none))
             bits = np.int16(bits + (np.int16(FIRST_BIT * 32) if f[q] != NODATA else none))
+            bits = np.int16(bits + (np.int16(FIRST_BIT * 64) if g[q] != NODATA else none))
             seen[p] = bits
     else:
         for p in range(BLOCK_PIXELS):
