@@ -142,12 +142,13 @@ def solve_huber(block: Block, tables: Tables) -> None:
     """Solve for the change that Huber's weights call for, with the unweighted factors at hand.
 
     Only observations within the limit change the gradient when the coefficients do. That many of
-    all, the share that `sum_huber` counted, is what the unweighted Gram matrix is taken times.
+    all, the share that `sum_huber` counted, is what the unweighted Gram matrix is taken times. With
+    a median's scale it is at least a half; less would make steps that may not converge.
     """
     inverse_share = block.weight[0]
     for p in range(BLOCK_PIXELS):
-        within = max(block.n_within[0, p], np.float32(1))
-        inverse_share[p] = np.float32(block.n_valid[p]) / within
+        n_valid = max(np.float32(block.n_valid[p]), np.float32(1))
+        inverse_share[p] = min(n_valid / block.n_within[0, p], np.float32(2))
     for k in range(block.gradient.shape[0]):
         for p in range(BLOCK_PIXELS):
             block.gradient[k, p] *= inverse_share[p]
