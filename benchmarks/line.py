@@ -217,7 +217,7 @@ def flags_on_river_and_regrowth() -> Measurement:
     is_flagged = detections["first_flagged"].to_numpy() >= 0
     is_regrowing = _summer_ndvi(cube, 2018) - _summer_ndvi(cube, 2016) > 0.1
     grows_back = is_flagged & is_regrowing & ~known.dropped
-    n_regrowing = np.count_nonzero(grows_back & ~romania.grown(known.dropped))
+    n_regrowing = int(np.count_nonzero(grows_back & ~romania.grown(known.dropped)))
     n_edge = np.count_nonzero(grows_back) - n_regrowing
     n_water = score().n_on_water
     note = f"water {n_water}, regrowth {n_regrowing}; {n_edge} more on regrowth that adjoins a drop"
