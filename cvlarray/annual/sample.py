@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -18,8 +17,6 @@ __all__ = [
     "SAMPLE_COLUMNS",
     "Strata",
     "count_labels",
-    "draw_reference_sample",
-    "keep_least",
     "reference_class",
     "sample_sizes",
     "strata_of",
@@ -83,48 +80,6 @@ def strata_of(changes: xr.Dataset) -> tuple[NDArray[np.int16], Strata]:
     number[near & ~is_changed] = NEAR
     number[~is_watched] = -1
     return number, strata
-
-
-def draw_reference_sample(
-    number: NDArray[np.int16], wanted: Sequence[int], *, seed: int
-) -> pd.DataFrame:
-    """Return the pixels of a block that may be sampled: so many of each stratum, or all it has.
-
-    Parameters
-    ----------
-    number
-        From `strata_of`.
-    wanted
-        (stratum,) pixels of each in the whole.
-    seed
-        Of the block; the same one draws the same pixels.
-
-    Returns
-    -------
-    ``row``, ``col``, ``stratum`` and ``priority``. Of the blocks' draws together the ``wanted``
-    with the least priorities are a simple random sample of each stratum; see `keep_least`.
-    """
-    priority = np.random.default_rng(seed).random(number.shape)
-    rows, cols = np.nonzero(number >= 0)
-    drawn = pd.DataFrame(
-        {
-            "row": rows,
-            "col": cols,
-            "stratum": number[rows, cols],
-            "priority": priority[rows, cols],
-        }
-    )
-    return keep_least(drawn, wanted)
-
-
-def keep_least(drawn: pd.DataFrame, wanted: Sequence[int]) -> pd.DataFrame:
-    """Return the wanted number of each stratum with the least priorities, in order of place."""
-    ordered = drawn.sort_values("priority", kind="stable")
-    rank = ordered.groupby("stratum").cumcount()
-    limit = np.asarray(wanted)[ordered["stratum"].to_numpy()]
-    kept = ordered[rank.to_numpy() < limit]
-    placed: pd.DataFrame = kept.sort_values(["stratum", "row", "col"], ignore_index=True)
-    return placed
 
 
 def sample_sizes(strata: Strata, per_year: int) -> list[int]:

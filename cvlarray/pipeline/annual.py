@@ -21,6 +21,7 @@ from rasterio.features import rasterize
 import cvlarray
 from cvlarray.alerts import write_alerts
 from cvlarray.alerts.enrich import Role, Snapshot
+from cvlarray.alerts.statistics import draw_block, keep_least
 from cvlarray.annual import (
     Generation,
     Strata,
@@ -28,11 +29,9 @@ from cvlarray.annual import (
     areas_with_intervals,
     count_agents,
     count_labels,
-    draw_reference_sample,
     event_years,
     generations_of,
     growth_curves,
-    keep_least,
     mines_among,
     rank_growth,
     reference_class,
@@ -170,7 +169,7 @@ def _sum_tiles(
             n_pixels = np.bincount(stratum[inside & (stratum >= 0)], minlength=strata.size)
             known = strata_ha.get((domain, name), np.zeros(strata.size))
             strata_ha[domain, name] = known + n_pixels * pixel_m2 / 1e4
-        found = draw_reference_sample(stratum, wanted, seed=number)
+        found = draw_block(stratum, wanted, seed=number)
         drawn.append(found.assign(row=found["row"] + tile.y.start, col=found["col"] + tile.x.start))
     areas = pd.concat(tables).groupby(
         ["year", "agent", "domain", "name"], as_index=False, sort=False

@@ -78,15 +78,15 @@ def draw_points(
     if not n_pixels.any():
         raise ValueError(f"nothing of the region was seen from {start} to {end}")
     wanted = _allocation(n_points, n_pixels)
-    drawn = draw_sample(strata.read, strata.blocks, counts, wanted, seed=seed)
+    drawn = draw_sample(strata.read, strata.blocks, wanted, seed=seed)
     places = _Places.of(config)
     transform = strata.grid.affine
-    col, row = drawn.col + 0.5, drawn.row + 0.5
+    col, row = drawn["col"].to_numpy() + 0.5, drawn["row"].to_numpy() + 0.5
     x = transform.a * col + transform.b * row + transform.c
     y = transform.d * col + transform.e * row + transform.f
     points = gpd.GeoSeries(gpd.points_from_xy(x, y), crs=str(strata.grid.crs))
-    names = np.array(strata.classes, object)[drawn.stratum]
-    table = pd.DataFrame({"row": drawn.row, "col": drawn.col, "map_class": names})
+    names = np.array(strata.classes, object)[drawn["stratum"].to_numpy()]
+    table = drawn[["row", "col"]].assign(map_class=names)
     table["places"] = places.around(points)
     table["start"], table["end"] = str(start), str(end)
     table = table.sample(frac=1, random_state=seed, ignore_index=True)

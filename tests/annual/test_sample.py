@@ -1,11 +1,10 @@
 """A sample of pixels gives areas whose intervals hold the truth as often as they say."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from cvlarray.alerts.statistics import area_of_classes, stratified_accuracy
-from cvlarray.annual import Strata, count_labels, draw_reference_sample, keep_least, sample_sizes
+from cvlarray.annual import Strata, count_labels, sample_sizes
 
 
 def test_area_is_olofssons():
@@ -63,29 +62,6 @@ def test_95_percent_intervals_hold_the_truth_in_90_to_99_percent_of_100_regions(
                 half_widths.append((high - low) / 2 / known)
     assert 0.90 <= np.mean(inside) <= 0.99
     assert np.median(half_widths) < 0.2
-
-
-def test_the_blocks_draws_are_a_simple_random_sample():
-    """Each pixel of a stratum is as likely to be drawn, whatever block it lies in."""
-    number = np.zeros((4, 30), np.int16)
-    number[1] = 1
-    number[0] = -1
-    hits = np.zeros(number.shape)
-    for run in range(150):
-        parts = [
-            draw_reference_sample(number[:, cols], [6, 4], seed=1000 * run + place).assign(
-                col=lambda part, cols=cols: part["col"] + cols.start
-            )
-            for place, cols in enumerate([slice(0, 5), slice(5, 30)])
-        ]
-        kept = keep_least(pd.concat(parts, ignore_index=True), [6, 4])
-        assert kept.groupby("stratum").size().tolist() == [6, 4]
-        assert not kept.duplicated(["row", "col"]).any()
-        hits[kept["row"], kept["col"]] += 1
-    assert (hits[0] == 0).all()
-    # 150 draws of 4 out of 30, and of 6 out of 60: five standard errors.
-    assert abs(hits[1] / 150 - 4 / 30).max() < 5 * np.sqrt(4 / 30 * 26 / 30 / 150)
-    assert abs(hits[2:] / 150 - 6 / 60).max() < 5 * np.sqrt(0.1 * 0.9 / 150)
 
 
 def test_labels_are_counted_by_map_and_by_what_they_are():

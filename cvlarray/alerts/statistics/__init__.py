@@ -15,20 +15,26 @@ from cvlarray.alerts.statistics.sample_accuracy import (
     UNSURE,
     sample_accuracy,
 )
-from cvlarray.alerts.statistics.sampling import DrawnPixels, count_strata, draw_sample
+from cvlarray.alerts.statistics.sampling import (
+    count_strata,
+    draw_block,
+    draw_sample,
+    keep_least,
+)
 
 __all__ = [
     "ACCURACY_DTYPES",
     "STABLE",
     "UNSURE",
     "Accuracy",
-    "DrawnPixels",
     "Feedback",
     "Operations",
     "allocate",
     "area_of_classes",
     "count_strata",
+    "draw_block",
     "draw_sample",
+    "keep_least",
     "operations",
     "sample_accuracy",
     "sample_size",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from cvlarray.alerts.statistics import (
     allocate,
     count_strata,
+    draw_block,
     draw_sample,
+    keep_least,
     sample_size,
     stratified_accuracy,
 )
@@ -118,27 +121,49 @@ def test_a_drawn_sample_lies_in_its_strata_and_is_drawn_again():
     assert counts.sum(axis=0).tolist() == [
         int((strata[:, :27] == number).sum()) for number in range(3)
     ]
-    drawn = draw_sample(lambda y, x: strata[y, x], blocks, counts, [5, 0, 20], seed=1)
+    drawn = draw_sample(lambda y, x: strata[y, x], blocks, [5, 0, 20], seed=1)
     assert drawn.stratum.tolist() == [0] * 5 + [2] * 20
     assert strata[drawn.row, drawn.col].tolist() == drawn.stratum.tolist()
     assert len(set(zip(drawn.row.tolist(), drawn.col.tolist(), strict=True))) == 25
-    again = draw_sample(lambda y, x: strata[y, x], blocks, counts, [5, 0, 20], seed=1)
-    np.testing.assert_array_equal(drawn.row, again.row)
+    again = draw_sample(lambda y, x: strata[y, x], blocks, [5, 0, 20], seed=1)
+    assert drawn.equals(again)
     with pytest.raises(ValueError, match="stratum 1 has"):
-        draw_sample(lambda y, x: strata[y, x], blocks, counts, [0, 10_000], seed=1)
+        draw_sample(lambda y, x: strata[y, x], blocks, [0, 10_000, 0], seed=1)
 
 
 def test_every_pixel_of_a_stratum_is_as_likely_as_any_other():
     """Of 6 pixels over uneven blocks 2 are drawn: each is there in a third of all draws."""
     strata = np.array([[0, 0, 1, 0], [0, 1, 0, 0]])
     blocks = [(slice(0, 1), slice(0, 4)), (slice(1, 2), slice(0, 1)), (slice(1, 2), slice(1, 4))]
-    counts = count_strata(lambda y, x: strata[y, x], blocks, 2)
     hits = np.zeros(strata.shape)
-    for seed in range(1500):
-        drawn = draw_sample(lambda y, x: strata[y, x], blocks, counts, [2, 0], seed=seed)
+    for seed in range(400):
+        drawn = draw_sample(lambda y, x: strata[y, x], blocks, [2, 0], seed=seed)
         hits[drawn.row, drawn.col] += 1
-    shares = hits[strata == 0] / 1500
-    assert shares == pytest.approx(1 / 3, abs=4 * (1 / 3 * 2 / 3 / 1500) ** 0.5)
+    shares = hits[strata == 0] / 400
+    assert shares == pytest.approx(1 / 3, abs=4 * (1 / 3 * 2 / 3 / 400) ** 0.5)
+
+
+def test_the_blocks_draws_are_a_simple_random_sample():
+    """Each pixel of a stratum is as likely to be drawn, whatever block it lies in."""
+    number = np.zeros((4, 30), np.int16)
+    number[1] = 1
+    number[0] = -1
+    hits = np.zeros(number.shape)
+    for run in range(150):
+        parts = [
+            draw_block(number[:, cols], [6, 4], seed=1000 * run + place).assign(
+                col=lambda part, cols=cols: part["col"] + cols.start
+            )
+            for place, cols in enumerate([slice(0, 5), slice(5, 30)])
+        ]
+        kept = keep_least(pd.concat(parts, ignore_index=True), [6, 4])
+        assert kept.groupby("stratum").size().tolist() == [6, 4]
+        assert not kept.duplicated(["row", "col"]).any()
+        hits[kept["row"], kept["col"]] += 1
+    assert (hits[0] == 0).all()
+    # 150 draws of 4 out of 30, and of 6 out of 60: five standard errors.
+    assert abs(hits[1] / 150 - 4 / 30).max() < 5 * np.sqrt(4 / 30 * 26 / 30 / 150)
+    assert abs(hits[2:] / 150 - 6 / 60).max() < 5 * np.sqrt(0.1 * 0.9 / 150)
 
 
 @pytest.mark.parametrize(

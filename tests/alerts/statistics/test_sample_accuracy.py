@@ -9,7 +9,6 @@ import pytest
 from cvlarray.alerts.statistics import (
     STABLE,
     UNSURE,
-    count_strata,
     draw_sample,
     sample_accuracy,
 )
@@ -30,8 +29,7 @@ def world(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def sampled(mapped: np.ndarray, truth: np.ndarray, n: int, seed: int):
     blocks = [(slice(y, y + 100), slice(x, x + 100)) for y in (0, 100) for x in range(0, 300, 100)]
-    counts = count_strata(lambda y, x: mapped[y, x], blocks, 2)
-    drawn = draw_sample(lambda y, x: mapped[y, x], blocks, counts, [n, n], seed=seed)
+    drawn = draw_sample(lambda y, x: mapped[y, x], blocks, [n, n], seed=seed)
     names = np.array([STABLE, "clearing"])
     points = pd.DataFrame(
         {
