@@ -86,9 +86,10 @@ async def _unwritten(_: Request, error: Exception) -> JSONResponse:
 
 @asynccontextmanager
 async def _follow_alerts(app: FastAPI) -> AsyncIterator[None]:
-    """List the alerts before the first visitor, and again whenever there are new ones."""
+    """Be ready before the first visitor, and list the alerts again whenever there are new ones."""
     settings: ReviewSettings = app.state.settings
     stamp = await asyncio.to_thread(_relist, app, None)
+    await asyncio.to_thread(settings.evidence.backdrop)  # or the first visitor would wait for it
     following = asyncio.create_task(_look_again(app, stamp))
     logger.info("listed the alerts of %s", settings.alerts_parquet)
     try:

@@ -46,4 +46,4 @@ class Evidence(Protocol):
         """Return what was seen and expected at a sampled point; its dates are the period's."""
 
     def backdrop(self) -> Backdrop | None:
-        """Return the region from above; None if no date was clear enough."""
+        """Return the region from above; None if no date was clear enough. Made once, then kept."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from cvlarray.review.database import ReviewDatabase
 
-__all__ = ["KeptAnswers"]
+__all__ = ["Kept", "KeptAnswers"]
 
 MOST_ANSWERS = 512
 """Of some 15 kB each."""
@@ -20,9 +20,13 @@ COMPRESS_LEVEL = 5
 
 
 @dataclass(frozen=True)
-class _Answer:
+class Kept:
+    """An answer as it is sent."""
+
     plain: bytes
     compressed: bytes
+    in_page: str
+    """To stand within a page's script element of JSON: without what could end it."""
 
 
 class KeptAnswers:
@@ -35,29 +39,35 @@ class KeptAnswers:
     def __init__(self, database: ReviewDatabase) -> None:
         self._database = database
         self._generation = -1
-        self._answers: dict[Hashable, asyncio.Task[_Answer]] = {}
+        self._answers: dict[Hashable, asyncio.Task[Kept]] = {}
 
     async def answer(
         self, request: Request, asked: Hashable, make: Callable[[], BaseModel]
     ) -> Response:
         """Return the answer to what is asked, made anew if anything was written since."""
-        generation = self._database.generation()
-        if generation != self._generation or len(self._answers) >= MOST_ANSWERS:
-            self._answers, self._generation = {}, generation
-        answers = self._answers
-        if asked not in answers:
-            answers[asked] = asyncio.create_task(asyncio.to_thread(_answer, make))
-        try:
-            found = await asyncio.shield(answers[asked])  # whoever goes away stops it for nobody
-        except Exception:
-            answers.pop(asked, None)
-            raise
+        found = await self.get(asked, make)
         if "gzip" not in request.headers.get("accept-encoding", ""):
             return Response(found.plain, media_type="application/json")
         headers = {"content-encoding": "gzip", "vary": "accept-encoding"}
         return Response(found.compressed, media_type="application/json", headers=headers)
 
+    async def get(self, asked: Hashable, make: Callable[[], BaseModel]) -> Kept:
+        """Return what is kept of what is asked."""
+        generation = self._database.generation()
+        if generation != self._generation or len(self._answers) >= MOST_ANSWERS:
+            self._answers, self._generation = {}, generation
+        answers = self._answers
+        if asked not in answers:
+            answers[asked] = asyncio.create_task(asyncio.to_thread(_made, make))
+        try:
+            return await asyncio.shield(answers[asked])  # whoever goes away stops it for nobody
+        except Exception:
+            answers.pop(asked, None)
+            raise
 
-def _answer(make: Callable[[], BaseModel]) -> _Answer:
-    plain = make().model_dump_json().encode()
-    return _Answer(plain, gzip.compress(plain, COMPRESS_LEVEL))
+
+def _made(make: Callable[[], BaseModel]) -> Kept:
+    text = make().model_dump_json()
+    plain = text.encode()
+    in_page = text.replace("<", r"\u003c")  # only strings have it
+    return Kept(plain, gzip.compress(plain, COMPRESS_LEVEL), in_page)

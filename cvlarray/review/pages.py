@@ -11,9 +11,11 @@ from typing import Annotated, Any
 import jinja2
 from fastapi import APIRouter, Cookie, Depends, Request, Response, status
 from fastapi.responses import HTMLResponse, RedirectResponse
+from markupsafe import Markup
 
 from cvlarray.review import access
 from cvlarray.review.access import LinkRefusedError, Visitor
+from cvlarray.review.api import first_view
 from cvlarray.review.database import ReviewDatabase
 from cvlarray.review.guard import SESSION_COOKIE, Guard, address, guard_of
 from cvlarray.review.listing import OPERATOR
@@ -32,12 +34,14 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/")
-def index(request: Request, guard: Rules, session: Session = None) -> HTMLResponse:
+async def index(request: Request, guard: Rules, session: Session = None) -> HTMLResponse:
     """Return the page; whoever has no session is told how to get one."""
     visitor = guard.visitor(session)
     if visitor is None:
         return message_page(request, "no_session", status.HTTP_401_UNAUTHORIZED)
+    guard.read(visitor)
     settings = guard.settings
+    first = await first_view(request.app.state.kept, request.app.state.database, visitor)
     backdrop = settings.evidence.backdrop()
     start = {
         "csrf": access.csrf_token(settings.key, visitor),
@@ -48,7 +52,14 @@ def index(request: Request, guard: Rules, session: Session = None) -> HTMLRespon
     has_sample = (
         visitor.partner == OPERATOR and settings.sample is not None and settings.sample.exists()
     )
-    return _page(request, "page.html", title=settings.title, start=start, has_sample=has_sample)
+    return _page(
+        request,
+        "page.html",
+        title=settings.title,
+        start=start,
+        first=Markup(first),  # noqa: S704 (JSON that `first_view` made fit to stand there)
+        has_sample=has_sample,
+    )
 
 
 @router.get("/sample")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import socket
 import time
 from contextlib import suppress
@@ -213,6 +214,26 @@ def test_too_many_requests_are_told_to_wait(settings, serve_page, draw_alerts):
         assert answers[-1].headers["retry-after"] == "60"
         guesses = [httpx.post(f"{page.url}/link/guess{i}").status_code for i in range(5)]
         assert guesses == [403, 403, 403, 429, 429]  # one was spent on coming in
+
+
+@pytest.mark.parametrize("partner", ["", "Manu"])
+def test_the_page_brings_its_first_list_and_nothing_in_it_runs(
+    settings, serve_page, draw_alerts, partner
+):
+    evil = "</script><script>document.title='ran'</script><!--"
+    alerts = draw_alerts()
+    alerts["class"] = evil
+    write_alerts(alerts, settings.alerts_parquet.with_suffix(".geojson"), settings.alerts_parquet)
+    with serve_page(settings) as page, page.client(partner) as client:
+        html = client.get("/").text
+        brought = html.split('id="first">')[1].split("</script>")[0]
+        asked = [client.get(f"/api/{name}").json() for name in ("alerts", "cells")]
+        assert json.loads(brought) == dict(zip(("alerts", "cells"), asked, strict=True))
+        assert {alert["class"] for alert in asked[0]["alerts"]} == {evil}
+        assert "<script>document" not in html
+        event = asked[0]["alerts"][0]["event_id"]
+        client.post(f"/api/alerts/{event}/verdicts", json=said())
+        assert event not in client.get("/").text
 
 
 def test_new_alerts_appear_and_verdicts_stay(page, draw_alerts):

@@ -47,13 +47,17 @@ async function load({ isMore = false } = {}) {
   if (isMore && shown.after) query.set("after", shown.after);
   const answer = await attempt(() => ask(`/api/alerts?${query}`));
   if (!answer) return;
+  show(answer, { isMore });
+  const cells = await attempt(() => ask(`/api/cells?state=${shown.state}`));
+  if (cells) map.showCells(cells);
+}
+
+function show(answer, { isMore = false } = {}) {
   shown.alerts = isMore ? [...shown.alerts, ...answer.alerts] : answer.alerts;
   shown.after = answer.next_after;
   more.hidden = !shown.after;
   showCounts(answer.counts);
   showList();
-  const cells = await attempt(() => ask(`/api/cells?state=${shown.state}`));
-  if (cells) map.showCells(cells);
 }
 
 function showCounts(counts) {
@@ -215,4 +219,9 @@ document.getElementById("states").addEventListener("click", (event) => {
 });
 
 more.addEventListener("click", () => load({ isMore: true }));
-load().then(() => start.event_id && choose(start.event_id));
+
+/* What was open when the page was made came with it. */
+const first = JSON.parse(document.getElementById("first").textContent);
+show(first.alerts);
+map.showCells(first.cells);
+if (start.event_id) choose(start.event_id);
