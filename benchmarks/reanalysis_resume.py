@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from benchmarks.cubes_plan import huge_run
 from benchmarks.registry import Measurement, measures
 from cvlarray.cluster import InlineExecutor
 from cvlarray.config import RunConfig, load_config
-from cvlarray.pipeline import Stage, run_pipeline, workspace_of
+from cvlarray.pipeline import Stage, make_plan, run_pipeline, workspace_of
 from cvlarray.pipeline.alerts import alert_units
 from cvlarray.pipeline.annual import annual_units
 from cvlarray.pipeline.baseline import baseline_units, create_baseline
@@ -45,15 +46,20 @@ class NothingToDo(LogProgress):
         self.n_done += 1
 
 
-def finished_decade(folder: Path) -> RunConfig:
-    """Return a decade whose ledger says that all is done; no pixel was ever computed."""
+def decade(folder: Path) -> RunConfig:
+    """Return a decade that has not begun; its Items lie in a snapshot."""
     huge_run(folder, SIZE_PX, N_DATES)
     monitoring = {"start": str(HISTORY_END + dt.timedelta(days=1)), "end": str(WATCH_END)}
     changed = {
         "periods": {"history": {"end": str(HISTORY_END)}, "monitoring": monitoring},
         "cluster": {"kind": "threads", "n_threads": 2},
     }
-    config = load_config(folder / "huge.yaml", changed)
+    return load_config(folder / "huge.yaml", changed)
+
+
+def finished_decade(folder: Path) -> RunConfig:
+    """Return a decade whose ledger says that all is done; no pixel was ever computed."""
+    config = decade(folder)
     run_pipeline(config, InlineExecutor(), LogProgress(), last=Stage.SEARCH)
     workspace = workspace_of(config)
     context = load_context(config, workspace)
@@ -113,6 +119,21 @@ def resume(path: str) -> None:
     run_pipeline(config, InlineExecutor(), progress, last=Stage.ANNUAL)
     seconds = time.perf_counter() - began
     print(seconds, progress.n_done, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+@measures("plan_decade")
+def plan_decade() -> Measurement:
+    """As `plan --years`, but for the start of the process."""
+    with tempfile.TemporaryDirectory() as name:
+        config = decade(Path(name))
+        began = time.perf_counter()
+        plan = make_plan(config, last=Stage.ANNUAL)
+        seconds = time.perf_counter() - began
+    note = (
+        f"{plan.n_items:,} Items, {plan.n_dates} dates, {plan.n_tiles:,} tiles, "
+        f"{plan.n_pixels / 1e6:,.0f} Mpx, {plan.n_tasks:,} units; wall"
+    )
+    return Measurement(seconds, "s", note=note)
 
 
 @measures("resume_finished")
