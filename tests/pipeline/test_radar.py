@@ -14,6 +14,7 @@ from cvlarray.alerts import read_alerts
 from cvlarray.config import load_config
 from cvlarray.errors import SearchError
 from cvlarray.grid import outline
+from cvlarray.models.shipped import shipped_checkpoint
 from cvlarray.names import Source
 from cvlarray.pipeline import Stage, make_plan
 from cvlarray.pipeline.context import workspace_of
@@ -179,6 +180,19 @@ def test_tiles_of_any_size_say_the_same(config, done, rains, tmp_path):
     run(whole, last=Stage.RADAR)
     one, other = (open_raw(workspace_of(each).radar).compute() for each in (config, whole))
     xr.testing.assert_equal(one["confirmed"], other["confirmed"])
+
+
+@pytest.mark.slow
+def test_the_network_that_ships_finds_it_too(rains, tmp_path):
+    pytest.importorskip("torch", reason="make models")
+    checkpoint = str(shipped_checkpoint("radar-change-small"))
+    config = configured(rains, tmp_path, {"checkpoint": checkpoint})
+    run(config, last=Stage.RADAR)
+    radar = open_raw(workspace_of(config).radar).compute()
+    found = (radar["confirmed"] != -1).to_numpy()
+    assert found[BY_RADAR].mean() > 0.9
+    found[BY_RADAR] = found[SEEN_BY_BOTH] = False
+    assert found.mean() < 0.05
 
 
 def test_a_catalogue_without_radar_is_named(rains, tmp_path):
