@@ -216,6 +216,9 @@ class Card(_Part):
         )
 
 
+_TASKS = ("semantic-segmentation",)
+
+
 def card_of(facts: Mapping[str, Any], found: Mapping[str, Any]) -> Card:
     """Return the card of weights that have just been made.
 
@@ -234,44 +237,18 @@ def card_of(facts: Mapping[str, Any], found: Mapping[str, Any]) -> Card:
     ValueError
         If they don't fit each other.
     """
-    bands, classes = facts["bands"], facts["classes"]
-    scaling = Normalisation.model_validate(facts["normalisation"])
-    tasks = ("semantic-segmentation",)
-    entry = {
-        "name": "chips",
-        "bands": [
-            {"name": name, "unit": unit} for name, unit in zip(bands, facts["units"], strict=True)
-        ],
-        "input": {
-            "shape": (-1, len(bands), -1, -1),
-            "dim_order": ("batch", "bands", "height", "width"),
-        },
-        "value_scaling": [
-            {"mean": mean, "stddev": std}
-            for mean, std in zip(scaling.mean, scaling.std, strict=True)
-        ],
-    }
-    output = {
-        "name": facts.get("output", "land_cover"),
-        "tasks": tasks,
-        "result": {
-            "shape": (-1, len(classes), -1, -1),
-            "dim_order": ("batch", "classes", "height", "width"),
-        },
-        "classes": [{"value": value, "name": name} for value, name in enumerate(classes)],
-    }
     properties = {
         "moment": facts["moment"],
         "description": facts.get("description", ""),
         "licence": facts["licence"],
         "name": facts["name"],
         "architecture": facts["architecture"],
-        "tasks": tasks,
+        "tasks": _TASKS,
         "framework_version": found["framework_version"],
         "total_parameters": found["total_parameters"],
         "hyperparameters": facts["hyperparameters"],
-        "inputs": [entry],
-        "outputs": [output],
+        "inputs": [_input_of(facts)],
+        "outputs": [_output_of(facts)],
         "stride": found["stride"],
         "halo": found["halo"],
         "golden_output_sha256": found["golden_output_sha256"],
@@ -287,3 +264,36 @@ def card_of(facts: Mapping[str, Any], found: Mapping[str, Any]) -> Card:
     return Card.model_validate(
         {"id": facts["name"], "properties": properties, "assets": {"model": asset}}
     )
+
+
+def _input_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what goes in: bands, their units, and how they are normalised."""
+    bands, scaling = facts["bands"], Normalisation.model_validate(facts["normalisation"])
+    return {
+        "name": "chips",
+        "bands": [
+            {"name": name, "unit": unit} for name, unit in zip(bands, facts["units"], strict=True)
+        ],
+        "input": {
+            "shape": (-1, len(bands), -1, -1),
+            "dim_order": ("batch", "bands", "height", "width"),
+        },
+        "value_scaling": [
+            {"mean": mean, "stddev": std}
+            for mean, std in zip(scaling.mean, scaling.std, strict=True)
+        ],
+    }
+
+
+def _output_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what comes out: logits of the classes."""
+    classes = facts["classes"]
+    return {
+        "name": facts.get("output", "land_cover"),
+        "tasks": _TASKS,
+        "result": {
+            "shape": (-1, len(classes), -1, -1),
+            "dim_order": ("batch", "classes", "height", "width"),
+        },
+        "classes": [{"value": value, "name": name} for value, name in enumerate(classes)],
+    }
