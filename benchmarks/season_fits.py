@@ -11,6 +11,7 @@ from scipy.special import ndtri
 
 from benchmarks import season_sides as sides
 from benchmarks.registry import Measurement, measures
+from cvlarray.kernels.accelerate import jit
 from cvlarray.kernels.harmonics import HUBER_STEPS, fit_ols, fit_robust, predict
 from cvlarray.kernels.loading import load
 from cvlarray.kernels.normal_equations import (
@@ -20,7 +21,7 @@ from cvlarray.kernels.normal_equations import (
     subtract_change,
     sum_huber,
 )
-from cvlarray.kernels.pixel_block import BLOCK_PIXELS, make_block, make_tables
+from cvlarray.kernels.pixel_block import BLOCK_PIXELS, Block, Tables, make_block, make_tables
 from cvlarray.kernels.season import TimeAxis, design_matrix
 
 AXIS = TimeAxis.over(sides.FIRST_DAY, sides.LAST_DAY)
@@ -61,20 +62,27 @@ def huber_vs_least_squares() -> Measurement:
     """The kernel's own passes, repeated until nothing moves, sigma held at the noise's."""
     series = sides.series(BLOCK_PIXELS, seed=4)
     tables, block = make_tables(sides.days(), AXIS, 2), make_block(sides.N_DATES, 2)
-    n_rows = load(series, 0, block, tables)
-    solve(block, tables)
-    subtract_change(block, tables, n_rows)
-    block.sigma[:] = sides.NOISE_DN
-    for _ in range(100):
-        sum_huber(block, tables, n_rows)
-        solve_huber(block, tables)
-        subtract_change(block, tables, n_rows)
+    _converge_huber(series, block, tables, float(sides.NOISE_DN), 100)
     basis = design_matrix(sides.days(), AXIS).T
     ours = basis @ block.coefficients.astype(np.float64)
     largest = np.abs(ours - _by_pixel(series, _scipy_huber)).max() / sides.NOISE_DN
     return Measurement(
         float(largest), "sigma", note=f"largest of {BLOCK_PIXELS} pixels × {sides.N_DATES} dates"
     )
+
+
+@jit
+def _converge_huber(
+    series: NDArray[np.int16], block: Block, tables: Tables, sigma: float, n_steps: int
+) -> None:
+    n_rows = load(series, 0, block, tables)
+    solve(block, tables)
+    subtract_change(block, tables, n_rows)
+    block.sigma[:] = sigma
+    for _ in range(n_steps):
+        sum_huber(block, tables, n_rows)
+        solve_huber(block, tables)
+        subtract_change(block, tables, n_rows)
 
 
 def _by_pixel(

@@ -20,6 +20,13 @@ FASTMATH = frozenset({"contract"})
 """A multiply and an add may become one FMA. Nothing may be reordered and NaN stays NaN, so that
 a pixel gives the same bits whatever block, chunk or thread it is computed in."""
 
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "fastmath": set(FASTMATH),
+    "error_model": "numpy",
+    "boundscheck": False,
+}
+
 CACHE_LINE_BYTES = 64
 
 _logger = logging.getLogger(__name__)
@@ -35,9 +42,7 @@ def jit(function: F) -> F:
     own, so workers are never oversubscribed. ``error_model="numpy"`` drops the checks for division
     by zero, which would keep loops from being vectorised.
     """
-    dispatcher: Any = numba.njit(
-        nogil=True, fastmath=set(FASTMATH), error_model="numpy", boundscheck=False
-    )(function)
+    dispatcher: Any = numba.njit(**_OPTIONS)(function)
     try:
         dispatcher.enable_caching()
     except RuntimeError as error:  # no folder can be written
@@ -47,6 +52,12 @@ def jit(function: F) -> F:
     # holds what it calls from other files. There is no public way to tell it so (numba 0.61-0.68).
     dispatcher._cache._cache_file._source_stamp = source_stamp(Path(function.__code__.co_filename))
     return cast("F", dispatcher)
+
+
+def jit_step(function: F) -> F:
+    """Compile a step that kernels call but Python can't: its way in from there takes seconds."""
+    alone: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return cast("F", numba.njit(**_OPTIONS | alone)(function))
 
 
 def jit_inline(function: F) -> F:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaincc, gammainccinv
 
-from cvlarray.kernels.accelerate import aligned_zeros, jit, jit_inline
+from cvlarray.kernels.accelerate import aligned_zeros, jit, jit_inline, jit_step
 from cvlarray.kernels.harmonics import HUBER_STEPS, HarmonicFit, check_series, store
 from cvlarray.kernels.loading import load
 from cvlarray.kernels.normal_equations import (
@@ -183,7 +183,7 @@ def _fit(
             store(_of_band(blocks, band), first, min_observations, of_band)
 
 
-@jit
+@jit_step
 def _join(series: NDArray[np.int16], first: int, joined: NDArray[np.int16]) -> None:
     """Copy a block, missing in all bands where it is in one, and beyond the series."""
     size = min(BLOCK_PIXELS, series.shape[2] - first)
@@ -202,7 +202,7 @@ def _join(series: NDArray[np.int16], first: int, joined: NDArray[np.int16]) -> N
                 joined[band, t, p] = NODATA
 
 
-@jit
+@jit_step
 def _sum_huber_jointly(blocks: Block, tables: Tables, n_rows: int, limit: np.float32) -> None:
     """Sum each band's gradient and, in the first one's block, the observations within the limit."""
     lead = _of_band(blocks, 0)
@@ -215,7 +215,7 @@ def _sum_huber_jointly(blocks: Block, tables: Tables, n_rows: int, limit: np.flo
         _add_gradients(blocks, tables, row)
 
 
-@jit
+@jit_step
 def _sum_tukey_jointly(blocks: Block, tables: Tables, n_rows: int, limit: np.float32) -> None:
     """Sum each band's gradient and, in the first one's block, the moments of all."""
     lead = _of_band(blocks, 0)
@@ -229,7 +229,7 @@ def _sum_tukey_jointly(blocks: Block, tables: Tables, n_rows: int, limit: np.flo
         _add_gradients(blocks, tables, row)
 
 
-@jit
+@jit_step
 def _add_gradients(blocks: Block, tables: Tables, row: int) -> None:
     """Add some dates' residuals, with the weights at hand, to the gradient of each band."""
     lead = _of_band(blocks, 0)
@@ -241,7 +241,7 @@ def _add_gradients(blocks: Block, tables: Tables, row: int) -> None:
         add_dates(tables.basis, lead.rows, row, lead.weighted, blocks.gradient[band])
 
 
-@jit
+@jit_step
 def _measure(blocks: Block, row: int, share: NDArray[np.float32], limit: np.float32) -> None:
     """Set the squared sizes of one date's observations, in limits; infinite where missing."""
     for p in range(BLOCK_PIXELS):

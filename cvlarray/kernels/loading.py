@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvlarray.kernels.accelerate import jit, jit_inline
+from cvlarray.kernels.accelerate import jit_inline, jit_step
 from cvlarray.kernels.pixel_block import (
     BLOCK_PIXELS,
     GRADIENT_TILE,
@@ -28,7 +28,7 @@ _SAMPLED = 4
 """A pixel's first observations, which its center is the mean of."""
 
 
-@jit
+@jit_step
 def load(series: NDArray[np.int16], first: int, block: Block, tables: Tables) -> int:
     """Take a block's residuals about a center near its mean, and their normal equations.
 
@@ -62,7 +62,7 @@ def load(series: NDArray[np.int16], first: int, block: Block, tables: Tables) ->
     return _fill_rows(block, n_rows, n_dates)
 
 
-@jit
+@jit_step
 def _find_center(series: NDArray[np.int16], first: int, block: Block) -> None:
     """Start the model at the mean of a few observations, whole so that residuals are exact."""
     # Fours and ones apart, since both sums are int16 then, which the vectors take most of.
@@ -97,7 +97,7 @@ def _find_center(series: NDArray[np.int16], first: int, block: Block) -> None:
             block.squares[tile, p] = 0
 
 
-@jit
+@jit_step
 def _see_group(series: NDArray[np.int16], t: int, first: int, seen: NDArray[np.int16]) -> int:
     """Write a bit for each valid date of a group; return those of the dates with anyone valid."""
     none = np.int16(0)
@@ -127,7 +127,7 @@ def _see_group(series: NDArray[np.int16], t: int, first: int, seen: NDArray[np.i
     return int(anyone)
 
 
-@jit
+@jit_step
 def _add_dates(
     series: NDArray[np.int16], first: int, row: int, block: Block, tables: Tables
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvlarray.kernels.accelerate import jit, jit_inline
+from cvlarray.kernels.accelerate import jit_inline, jit_step
 from cvlarray.kernels.pixel_block import (
     BLOCK_PIXELS,
     GRADIENT_TILE,
@@ -29,7 +29,7 @@ _SMALLEST_PIVOT = np.float32(1e-5)
 """A pivot below this share of the summed weights means: the dates can't tell this coefficient."""
 
 
-@jit
+@jit_step
 def sum_huber(block: Block, tables: Tables, n_rows: int) -> None:
     """Sum the gradient with Huber's weights, and count the observations with the full one.
 
@@ -79,7 +79,7 @@ def sum_huber(block: Block, tables: Tables, n_rows: int) -> None:
                 sums[k + 5, p] = sums[k + 5, p] + f0 * x0 + f1 * x1 + f2 * x2 + f3 * x3
 
 
-@jit
+@jit_step
 def sum_tukey(block: Block, tables: Tables, n_rows: int) -> None:
     """Sum the moments and the gradient with Tukey's weights."""
     for k in range(block.moments.shape[0]):
@@ -130,14 +130,14 @@ def add_dates(
             sums[k + 2, p] = sums[k + 2, p] + c0 * w0 + c1 * w1 + c2 * w2 + c3 * w3
 
 
-@jit
+@jit_step
 def solve(block: Block, tables: Tables) -> None:
     """Solve the normal equations, the prior's among them, for the coefficients' change; add it."""
     factorise(block, tables, tables.prior_strength)
     _step(block, tables)
 
 
-@jit
+@jit_step
 def solve_huber(block: Block, tables: Tables) -> None:
     """Solve for the change that Huber's weights call for, with the unweighted factors at hand.
 
@@ -221,7 +221,7 @@ def factorise(block: Block, tables: Tables, prior_strength: NDArray[np.float32])
                 factor[i, j, p] *= factor[j, j, p]
 
 
-@jit
+@jit_step
 def subtract_change(block: Block, tables: Tables, n_rows: int) -> None:
     """Take what the last solution added off the residuals, and quantise them while at hand."""
     for row in range(0, n_rows, WEIGHT_ROWS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cvlarray.kernels.accelerate import jit, jit_inline
+from cvlarray.kernels.accelerate import jit_inline, jit_step
 from cvlarray.kernels.pixel_block import BLOCK_PIXELS, Block, Tables
 from cvlarray.kernels.selection import LARGEST, select_ranked
 
@@ -15,7 +15,7 @@ _QUANTISED_RANGE = np.float32(16_300)
 """What a residual at its upper bound is quantised to; the rest of 14 bits absorbs rounding."""
 
 
-@jit
+@jit_step
 def bound_residuals(block: Block, tables: Tables) -> None:
     """Scale residuals for quantising after an unweighted fit: the ranked one can't exceed it.
 
@@ -39,7 +39,7 @@ def bound_residuals(block: Block, tables: Tables) -> None:
         block.scale[p] = _QUANTISED_RANGE / bound
 
 
-@jit
+@jit_step
 def estimate_sigma(block: Block, n_rows: int) -> None:
     """Set sigma from the ranked residual, and the next scale to twice that residual."""
     while not _select(block, n_rows):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvlarray.kernels.accelerate import jit, jit_inline
+from cvlarray.kernels.accelerate import jit_inline, jit_step
 
 LARGEST = 16_383
 """What stands for a missing value: it sorts last."""
@@ -51,7 +51,7 @@ def select_ranked(
     _select_digit(digits[1], n_rows, rank, scratch, below, selected[1])
 
 
-@jit
+@jit_step
 def _select_digit(
     values: NDArray[np.int8],
     n_rows: int,
