@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -55,9 +56,12 @@ def jit(function: F) -> F:
 
 
 def jit_step(function: F) -> F:
-    """Compile a step that kernels call but Python can't: its way in from there takes seconds."""
-    alone: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return cast("F", numba.njit(**_OPTIONS | alone)(function))
+    """Compile a step for the kernels that call it; called from Python it runs as it is written.
+
+    So no way in from Python is compiled, which for steps that take many arrays costs seconds.
+    """
+    step: F = register_jitable(**_OPTIONS)(function)
+    return step
 
 
 def jit_inline(function: F) -> F:
@@ -66,6 +70,14 @@ def jit_inline(function: F) -> F:
     A call with arrays costs about 250 ns, since each is counted as in use and released again.
     """
     return cast("F", numba.njit(inline="always")(function))
+
+
+def variable(value: int) -> int:
+    """Return a number for a kernel to start from, as a constant of its module.
+
+    A number written out is a type of its own, and what it is given to is compiled anew for it.
+    """
+    return cast("int", np.int64(value))
 
 
 @functools.cache

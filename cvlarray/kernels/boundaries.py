@@ -33,7 +33,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cvlarray.kernels.accelerate import jit
+from cvlarray.kernels.accelerate import jit, jit_step
 from cvlarray.kernels.boundary_scan import (
     COL,
     LABEL,
@@ -217,7 +217,7 @@ def _write_lines(
     )
 
 
-@jit
+@jit_step
 def _follow(
     nodes: IntArray, node: int, stop: int, points: IntArray, n_points: int
 ) -> tuple[int, int]:

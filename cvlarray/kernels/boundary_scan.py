@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cvlarray.kernels.accelerate import jit
+from cvlarray.kernels.accelerate import jit, jit_step, variable
 
 __all__ = [
     "COL",
@@ -34,7 +34,7 @@ KeyArray = npt.NDArray[np.int64]
 TableArray = npt.NDArray[np.int8]
 
 NAMES_PER_VERTEX = 8
-EAST, WEST, SOUTH, NORTH, PINCH = 0, 1, 2, 3, 4
+EAST, WEST, SOUTH, NORTH, PINCH = (variable(kind) for kind in range(5))
 """Names at a vertex: the direction in which an edge to it is crossed, or one of 4 pinch ends."""
 
 ROW, COL, NEXT, LABEL = 0, 1, 2, 3
@@ -76,6 +76,9 @@ class Scan(NamedTuple):
     """(2,) open strands along the row line."""
     columns: IntArray
     """(width, 2) open strands down each column, of the patch to its left and to its right."""
+
+
+_FIRST = variable(0)
 
 
 @cache
@@ -148,10 +151,10 @@ def scan_vertices(
     scan.origin[0], scan.origin[1], scan.origin[2] = row, col, stride
     height, width = len(pixels) - 1, pixels.shape[1] - 1
     for j in range(width):
-        _enter(scan, scan.columns[j], pixels[0, j], pixels[0, j + 1], 0, j, NORTH)
+        _enter(scan, scan.columns[j], pixels[0, j], pixels[0, j + 1], _FIRST, j, NORTH)
     for i in range(height):
         upper, lower = pixels[i], pixels[i + 1]
-        _enter(scan, scan.line, upper[0], lower[0], i, 0, EAST)
+        _enter(scan, scan.line, upper[0], lower[0], i, _FIRST, EAST)
         _scan_row(scan, upper, lower, i, tables)
         _leave(scan, scan.line, upper[width], lower[width], i, width, EAST)
     last = pixels[height]
@@ -160,7 +163,7 @@ def scan_vertices(
     return scan
 
 
-@jit
+@jit_step
 def _empty_scan(pixels: IntArray) -> Scan:
     """Return a scan with room for the worst case; memory that isn't used is never touched."""
     height, width = len(pixels) - 1, pixels.shape[1] - 1
@@ -188,7 +191,7 @@ def _empty_scan(pixels: IntArray) -> Scan:
     return scan
 
 
-@jit
+@jit_step
 def _scan_row(
     scan: Scan,
     upper: IntArray,
@@ -255,7 +258,7 @@ def _scan_row(
     scan.counts[NODES], scan.counts[LABELS] = n_nodes, n_labels
 
 
-@jit
+@jit_step
 def _enter(scan: Scan, strands: IntArray, a: int, b: int, i: int, j: int, kind: int) -> None:
     """Open the strands of an edge that crosses the left or upper border, between pixels a and b.
 
@@ -274,7 +277,7 @@ def _enter(scan: Scan, strands: IntArray, a: int, b: int, i: int, j: int, kind: 
         strands[side] = node
 
 
-@jit
+@jit_step
 def _leave(scan: Scan, strands: IntArray, a: int, b: int, i: int, j: int, kind: int) -> None:
     """Close the strands of an edge that crosses the right or lower border; see `_enter`."""
     for side in range(2):
@@ -290,7 +293,7 @@ def _leave(scan: Scan, strands: IntArray, a: int, b: int, i: int, j: int, kind: 
             scan.nodes[strand, NEXT] = node
 
 
-@jit
+@jit_step
 def _kind(kind: int, side: int) -> int:
     """Return the direction on the other side of an edge."""
     if side == 0:
@@ -298,7 +301,7 @@ def _kind(kind: int, side: int) -> int:
     return WEST if kind == EAST else SOUTH
 
 
-@jit
+@jit_step
 def _add_port(scan: Scan, kind: int, i: int, j: int, is_start: bool) -> None:
     row, col, stride = scan.origin
     node, port = scan.counts[NODES], scan.counts[PORTS]
@@ -309,7 +312,7 @@ def _add_port(scan: Scan, kind: int, i: int, j: int, is_start: bool) -> None:
     scan.counts[PORTS] += 1
 
 
-@jit
+@jit_step
 def _add_pinches(scan: Scan, code: int, around: IntArray, corner: IntArray) -> None:
     for kind, upper, lower in ((0, TL, BR), (1, TR, BL)):
         if code >> kind & 1 and around[upper] != 0:
@@ -318,20 +321,20 @@ def _add_pinches(scan: Scan, code: int, around: IntArray, corner: IntArray) -> N
             scan.counts[PINCHES] += 1
 
 
-@jit
+@jit_step
 def vertex_name(row: int, col: int, stride: int, kind: int) -> int:
     """Name an edge by the vertex at its right or lower end, or a pinch by its vertex."""
     return (row * stride + col) * NAMES_PER_VERTEX + kind
 
 
-@jit
+@jit_step
 def _set_label(parent: IntArray, values: IntArray, label: int, value: int) -> int:
     parent[label] = label
     values[label] = value
     return label
 
 
-@jit
+@jit_step
 def find_root(parent: IntArray, label: int) -> int:
     """Return the label that stands for all those ``label`` is united with."""
     while parent[label] != label:
@@ -340,7 +343,7 @@ def find_root(parent: IntArray, label: int) -> int:
     return label
 
 
-@jit
+@jit_step
 def _unite(parent: IntArray, one: int, other: int) -> None:
     """Make two labels one. The older one stays, so roots come before what hangs on them."""
     if parent[one] == parent[other]:

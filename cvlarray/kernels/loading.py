@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvlarray.kernels.accelerate import jit_inline, jit_step
+from cvlarray.kernels.accelerate import jit_inline, jit_step, variable
 from cvlarray.kernels.pixel_block import (
     BLOCK_PIXELS,
     GRADIENT_TILE,
@@ -24,6 +24,8 @@ from cvlarray.kernels.vector import prefetch
 _LINE = 32
 """Observations in a cache line."""
 
+_NONE = variable(0)
+
 _SAMPLED = 4
 """A pixel's first observations, which its center is the mean of."""
 
@@ -38,7 +40,7 @@ def load(series: NDArray[np.int16], first: int, block: Block, tables: Tables) ->
     """
     n_dates = series.shape[0]
     _find_center(series, first, block)
-    n_rows = n_added = 0
+    n_rows = n_added = _NONE
     for group in range(block.seen.shape[0]):
         start = group * GROUP
         for t in range(start + GROUP, min(start + 2 * GROUP, n_dates)):

@@ -88,23 +88,26 @@ def sum_tukey(block: Block, tables: Tables, n_rows: int) -> None:
     for k in range(block.gradient.shape[0]):
         for p in range(BLOCK_PIXELS):
             block.gradient[k, p] = 0
+    inverse_limits = block.n_within[0]
+    for p in range(BLOCK_PIXELS):
+        limit = TUKEY_TUNING * max(block.sigma[p], QUANTISATION_SIGMA)
+        inverse_limits[p] = np.float32(1) / limit
     for row in range(0, n_rows, WEIGHT_ROWS):
         for i in range(WEIGHT_ROWS):
-            _weigh(block, row + i, i)
+            _weigh(block, row + i, i, inverse_limits)
         add_dates(tables.moments, block.rows, row, block.weight, block.moments)
         add_dates(tables.basis, block.rows, row, block.weighted, block.gradient)
 
 
 @jit_inline
-def _weigh(block: Block, row: int, slot: int) -> None:
+def _weigh(block: Block, row: int, slot: int, inverse_limits: NDArray[np.float32]) -> None:
     """Set Tukey's weights of one date's residuals; 0 where missing, which are far beyond."""
     zero, one = np.float32(0), np.float32(1)
     for p in range(BLOCK_PIXELS):
         residual = block.residual[row, p]
-        limit = TUKEY_TUNING * max(block.sigma[p], QUANTISATION_SIGMA)
-        share = residual / limit
-        rest = one - share * share
-        weight = rest * rest if rest > zero else zero
+        share = residual * inverse_limits[p]
+        rest = max(one - share * share, zero)
+        weight = rest * rest
         block.weight[slot, p] = weight
         block.weighted[slot, p] = weight * residual
 

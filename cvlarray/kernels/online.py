@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cvlarray.kernels.accelerate import jit, jit_inline
+from cvlarray.kernels.accelerate import jit, jit_inline, jit_step
 from cvlarray.kernels.normal_equations import TUKEY_TUNING, factorise, substitute
 from cvlarray.kernels.pixel_block import (
     BLOCK_PIXELS,
@@ -220,7 +220,7 @@ def _subtract_expected(
             residual[f, p] = residual[f, p] if observation[f, p] != NODATA else nan
 
 
-@jit
+@jit_step
 def _weigh(
     residual: NDArray[np.float32], sigma: NDArray[np.float32], weight: NDArray[np.float32]
 ) -> None:
@@ -236,7 +236,7 @@ def _weigh(
             weight[p] = min(weight[p], of_feature)
 
 
-@jit
+@jit_step
 def _add_moments(
     weight: NDArray[np.float32],
     row: NDArray[np.float32],
