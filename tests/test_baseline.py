@@ -15,6 +15,7 @@ from cvlarray.baseline import (
     prediction_error,
     regional_prior,
     stable_history,
+    strata_prior,
 )
 from cvlarray.kernels.harmonics import fit_robust
 from cvlarray.kernels.joint import fit_joint
@@ -213,6 +214,35 @@ def test_prior_stays_lazy(features, raise_if_dask_computes):
     eager = fit_baseline(features)
     prior = regional_prior(eager, is_forest(eager), TIMES)
     xr.testing.assert_identical(lazy.compute(), fit_baseline(features, prior=prior))
+
+
+def test_each_stratum_is_drawn_to_its_own_prior(features):
+    baseline = fit_baseline(features)
+    strata = xr.zeros_like(is_forest(baseline), np.int16)
+    strata[:, ::2], strata[0] = 7, 3
+    values, never = (0, 7), xr.full_like(features, -32768)
+    everywhere = xr.ones_like(strata, bool)
+    prior = strata_prior(baseline, everywhere, strata, values, TIMES)
+    drawn = fit_baseline(never, prior=prior, strata=strata, min_observations=0)
+    for value in values:
+        of_stratum = baseline["coefficients"].where(strata == value)
+        found = drawn["coefficients"].where(strata == value)
+        np.testing.assert_allclose(
+            found.mean(["y", "x"]), of_stratum.median(["y", "x"]), rtol=1e-3, atol=0.05
+        )
+    assert np.isnan(drawn["coefficients"].where(strata == 3)).all()
+    chunked = fit_baseline(features.chunk(y=3, x=5), prior=prior, strata=strata.chunk(y=3, x=5))
+    xr.testing.assert_identical(
+        chunked.compute(), fit_baseline(features, prior=prior, strata=strata)
+    )
+
+
+def test_strata_and_their_prior_go_together(features):
+    baseline = fit_baseline(features)
+    strata = xr.zeros_like(is_forest(baseline), np.int16)
+    prior = regional_prior(baseline, xr.ones_like(strata, bool), TIMES)
+    with pytest.raises(ValueError, match="go together"):
+        fit_baseline(features, prior=prior, strata=strata)
 
 
 def test_prior_of_no_forest(features):

@@ -4,7 +4,7 @@ from cvlarray.baseline.certainty import observation_coverage, observed_range, pr
 from cvlarray.baseline.forest import is_forest
 from cvlarray.baseline.history import stable_history
 from cvlarray.baseline.prediction import predict
-from cvlarray.baseline.prior import regional_prior
+from cvlarray.baseline.prior import regional_prior, strata_prior
 from cvlarray.baseline.season import fit_baseline, fit_baseline_jointly, time_axis
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "prediction_error",
     "regional_prior",
     "stable_history",
+    "strata_prior",
     "time_axis",
 ]

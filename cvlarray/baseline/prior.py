@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -60,6 +61,46 @@ def regional_prior(baseline: xr.Dataset, is_reference: xr.DataArray, times: Any)
         output_dtypes=[np.float32, np.float32, np.float32],
     )
     return xr.Dataset({"prior_mean": mean, "prior_strength": strength, "prior_sigma": sigma})
+
+
+def strata_prior(
+    baseline: xr.Dataset,
+    is_reference: xr.DataArray,
+    strata: xr.DataArray,
+    values: Sequence[int],
+    times: Any,
+) -> xr.Dataset:
+    """Return the typical season of each stratum's stable pixels, for forests that differ.
+
+    Parameters
+    ----------
+    baseline, is_reference, times
+        As for `regional_prior`.
+    strata
+        Integers (y, x), such as terra firme, floodplain and palm swamp.
+    values
+        The strata to tell apart; each needs reference pixels. Others' pixels count in none.
+
+    Returns
+    -------
+    ``prior_mean`` (stratum, feature, coefficient); ``prior_strength`` (feature, coefficient) and
+    ``prior_sigma`` (feature), of the pixels about their own stratum's mean. Lazy if ``baseline``
+    is.
+
+    Raises
+    ------
+    ValueError
+        If a feature has no reference pixel with a model in one of the strata.
+    """
+    means = [
+        regional_prior(baseline, is_reference & (strata == value), times)["prior_mean"]
+        for value in values
+    ]
+    typical = sum(mean.where(strata == value, 0) for value, mean in zip(values, means, strict=True))
+    about_mean = baseline.assign({COEFFICIENTS.name: baseline[COEFFICIENTS.name] - typical})
+    common = regional_prior(about_mean, is_reference & strata.isin(list(values)), times)
+    stratum = pd.Index(list(values), name="stratum")
+    return common.assign(prior_mean=xr.concat(means, stratum))
 
 
 def _priors(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
@@ -16,6 +17,8 @@ from cvlarray.kernels.online import state_of
 from cvlarray.kernels.season import TimeAxis, coefficient_names, moment_names
 from cvlarray.names import BASELINE_VARIABLES, COEFFICIENTS, MOMENTS, N_VALID, SIGMA
 
+_NO_STRATUM = -1
+
 
 def fit_baseline(
     features: xr.DataArray,
@@ -24,6 +27,7 @@ def fit_baseline(
     harmonic_order: int = 2,
     min_observations: int | None = None,
     prior: xr.Dataset | None = None,
+    strata: xr.DataArray | None = None,
 ) -> xr.Dataset:
     """Fit a robust seasonal model to each pixel of each feature.
 
@@ -44,7 +48,11 @@ def fit_baseline(
         Pixels with fewer valid observations get NaN; twice the coefficients by default, or 1 with a
         prior.
     prior
-        What `regional_prior` returned; draws the seasons of pixels seldom seen to the region's.
+        What `regional_prior` or `strata_prior` returned; draws the seasons of pixels seldom seen to
+        the region's, or their stratum's.
+    strata
+        Integers (y, x): the stratum of each pixel, for a prior of strata; what is in none of them
+        is fitted without a prior.
 
     Returns
     -------
@@ -58,13 +66,22 @@ def fit_baseline(
     Raises
     ------
     ValueError
-        If ``time`` has more than one chunk, or the history holds fewer than two dates.
+        If ``time`` has more than one chunk, the history holds fewer than two dates, or one of
+        ``strata`` and a prior of strata is given without the other.
     TypeError
         If ``features`` isn't int16.
     """
+    if (prior is not None and "stratum" in prior.dims) != (strata is not None):
+        raise ValueError(
+            "a prior of strata and the strata of the pixels go together, got one of them; pass "
+            "fit_baseline both, or a prior that regional_prior returned"
+        )
     default_minimum = 2 * (2 + 2 * harmonic_order) if prior is None else 1
     minimum = default_minimum if min_observations is None else min_observations
-    baseline = _fit(features, history, harmonic_order, partial(_separately, minimum=minimum), prior)
+    drawn = [] if prior is None else [_prior_array(prior, features)]
+    if prior is not None and strata is not None:
+        drawn.append(_stratum_number(strata, prior["stratum"].to_numpy()))
+    baseline = _fit(features, history, harmonic_order, partial(_separately, minimum=minimum), drawn)
     if prior is not None:
         baseline["prior_strength"] = prior["prior_strength"].sel(feature=baseline["feature"])
     return baseline
@@ -84,7 +101,7 @@ def fit_baseline_jointly(
     that there is no prior and that what is missing in one feature is missing in all.
     """
     minimum = 2 * (2 + 2 * harmonic_order) if min_observations is None else min_observations
-    return _fit(features, history, harmonic_order, partial(_jointly, minimum=minimum), None)
+    return _fit(features, history, harmonic_order, partial(_jointly, minimum=minimum), [])
 
 
 def time_axis(baseline: xr.Dataset) -> TimeAxis:
@@ -98,7 +115,7 @@ class _Fitter(Protocol):
     def __call__(
         self,
         features: NDArray[np.int16],
-        priors: NDArray[np.float32] | None,
+        *drawn: NDArray[Any],
         days: NDArray[np.int64],
         axis: TimeAxis,
         harmonic_order: int,
@@ -111,9 +128,9 @@ def _fit(
     history: slice | None,
     harmonic_order: int,
     fitter: _Fitter,
-    prior: xr.Dataset | None,
+    drawn: Sequence[xr.DataArray],
 ) -> xr.Dataset:
-    """Fit each block's features and give the results their names."""
+    """Fit each block's features, drawn to priors or not, and give the results their names."""
     if features.dtype != np.int16:
         raise TypeError(f"fit_baseline takes int16 features (-32768 missing), got {features.dtype}")
     chosen = features if history is None else features.sel(time=history)
@@ -125,7 +142,7 @@ def _fit(
     packed = over_pixels(
         partial(_fit_baseline, fitter=fitter, days=days, axis=axis, harmonic_order=harmonic_order),
         chosen.transpose("feature", "time", "y", "x"),
-        *([] if prior is None else [_prior_array(prior, chosen)]),
+        *drawn,
         dims=("packed", "y", "x"),
         sizes={"packed": n_features * (len(names) + 2) + len(moment_names(harmonic_order))},
         dtype=np.float32,
@@ -135,34 +152,65 @@ def _fit(
 
 def _separately(
     features: NDArray[np.int16],
-    priors: NDArray[np.float32] | None,
+    priors: NDArray[np.float32] | None = None,
+    strata: NDArray[np.int16] | None = None,
+    *,
     days: NDArray[np.int64],
     axis: TimeAxis,
     harmonic_order: int,
-    *,
     minimum: int,
 ) -> harmonics.HarmonicFit:
-    fits = [
-        harmonics.fit_robust(
-            series,
-            days,
-            axis,
-            harmonic_order=harmonic_order,
-            min_observations=minimum,
-            prior=None if priors is None else _split_prior(priors[number]),
-        )
-        for number, series in enumerate(features)
-    ]
+    """Fit each feature by itself, drawn to the prior of its pixels' stratum."""
+    fit_with = partial(harmonics.fit_robust, days=days, axis=axis, harmonic_order=harmonic_order)
+    if priors is None:
+        fits = [fit_with(series, min_observations=minimum) for series in features]
+    elif strata is None:
+        fits = [
+            fit_with(series, min_observations=minimum, prior=_split_prior(parameters))
+            for series, parameters in zip(features, priors[0], strict=True)
+        ]
+    else:
+        fits = [
+            _by_stratum(series, strata, priors[:, number], minimum, fit_with)
+            for number, series in enumerate(features)
+        ]
     return harmonics.HarmonicFit(*(np.stack(arrays) for arrays in zip(*fits, strict=True)))
+
+
+def _by_stratum(
+    series: NDArray[np.int16],
+    strata: NDArray[np.int16],
+    priors: NDArray[np.float32],
+    minimum: int,
+    fit_with: Callable[..., harmonics.HarmonicFit],
+) -> harmonics.HarmonicFit:
+    """Fit the pixels of each stratum with its prior, and those of none without."""
+    n_coefficients = priors.shape[1] // 2
+    whole = harmonics.HarmonicFit(
+        np.empty((n_coefficients, *strata.shape), np.float32),
+        np.empty(strata.shape, np.float32),
+        np.empty(strata.shape, np.uint16),
+    )
+    for number in np.unique(strata):
+        is_in = strata == number
+        if number == _NO_STRATUM:
+            without = max(minimum, 2 * n_coefficients)
+            fit = fit_with(series[:, is_in], min_observations=without)
+        else:
+            prior = _split_prior(priors[number])
+            fit = fit_with(series[:, is_in], min_observations=minimum, prior=prior)
+        whole.coefficients[:, is_in] = fit.coefficients
+        whole.sigma[is_in] = fit.sigma
+        whole.n_valid[is_in] = fit.n_valid
+    return whole
 
 
 def _jointly(
     features: NDArray[np.int16],
-    priors: NDArray[np.float32] | None,  # noqa: ARG001
+    *,
     days: NDArray[np.int64],
     axis: TimeAxis,
     harmonic_order: int,
-    *,
     minimum: int,
 ) -> harmonics.HarmonicFit:
     fit = joint.fit_joint(
@@ -172,21 +220,37 @@ def _jointly(
 
 
 def _prior_array(prior: xr.Dataset, features: xr.DataArray) -> xr.DataArray:
-    """Return mean, strength and sigma of each feature side by side (feature, parameter)."""
+    """Return mean, strength and sigma side by side (stratum, feature, parameter)."""
     chosen = prior.sel(feature=features["feature"].to_numpy())
+    mean = (
+        chosen["prior_mean"]
+        if "stratum" in chosen.dims
+        else chosen["prior_mean"].expand_dims("stratum")
+    )
     parts = [
-        chosen["prior_mean"].rename(coefficient="parameter"),
+        mean.rename(coefficient="parameter"),
         chosen["prior_strength"].rename(coefficient="parameter"),
         chosen["prior_sigma"].expand_dims("parameter"),
     ]
-    plain = [part.drop_vars("parameter", errors="ignore") for part in parts]
-    return xr.concat(plain, "parameter").transpose("feature", "parameter")
+    plain = [part.drop_vars(["parameter", "stratum"], errors="ignore") for part in parts]
+    alike = [
+        part if "stratum" in part.dims else part.expand_dims(stratum=mean.sizes["stratum"])
+        for part in plain
+    ]
+    return xr.concat(alike, "parameter").transpose("stratum", "feature", "parameter")
+
+
+def _stratum_number(strata: xr.DataArray, values: NDArray[np.int64]) -> xr.DataArray:
+    """Return each pixel's position among the strata of a prior, `_NO_STRATUM` if in none."""
+    number = xr.full_like(strata, _NO_STRATUM, np.int16)
+    for position, value in enumerate(values):
+        number = number.where(strata != value, np.int16(position))
+    return number.transpose("y", "x")
 
 
 def _fit_baseline(
     features: NDArray[np.int16],
-    priors: NDArray[np.float32] | None = None,
-    *,
+    *drawn: NDArray[Any],
     fitter: _Fitter,
     days: NDArray[np.int64],
     axis: TimeAxis,
@@ -194,7 +258,9 @@ def _fit_baseline(
 ) -> NDArray[np.float32]:
     """Return coefficients, sigma and n_valid of each feature, and the moments, along one axis."""
     n_features, n_dates, *shape = features.shape
-    coefficients, sigma, n_valid = fitter(features, priors, days, axis, harmonic_order)
+    coefficients, sigma, n_valid = fitter(
+        features, *drawn, days=days, axis=axis, harmonic_order=harmonic_order
+    )
     flat = features.reshape(n_features, n_dates, -1)
     n_pixels = flat.shape[2]
     state = state_of(
