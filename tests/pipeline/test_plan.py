@@ -12,7 +12,8 @@ from cvlarray.pipeline import Stage, make_plan
 WITHIN_PERCENT = 30
 
 
-@pytest.mark.parametrize("size_px", [100, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("size_px", [100, 400])
 def test_the_plan_is_right_within_thirty_percent(size_px, tmp_path, monkeypatch):
     pytest.importorskip("netCDF4", reason="pip install 'cvlarray[demo]'")
     monkeypatch.setattr("benchmarks.line_scenes.FOLDER", tmp_path)
