@@ -58,8 +58,23 @@ class Executor(Protocol):
         """Let every process that will do units of ``task``'s kind do ``work`` once before."""
 
 
+class _ThisProcess:
+    """What needs no preparation where work is done in the process that asks for it."""
+
+    def recorded(self, path: Path) -> AbstractContextManager[None]:  # noqa: ARG002 (protocol)
+        """Keep nothing."""
+        return nullcontext()
+
+    def share(self, folder: Path) -> None:
+        """Do nothing: this process has the folder."""
+
+    def prepare(self, work: Callable[[], object], task: Task) -> None:  # noqa: ARG002 (protocol)
+        """Do ``work``."""
+        work()
+
+
 @dataclass
-class InlineExecutor:
+class InlineExecutor(_ThisProcess):
     """The calling thread: for stages that are one unit.
 
     What such a unit computes with Dask runs on this process's threads, not on a cluster whose
@@ -83,20 +98,9 @@ class InlineExecutor:
         """Return all: they have ended."""
         return list(futures)
 
-    def recorded(self, path: Path) -> AbstractContextManager[None]:  # noqa: ARG002 (protocol)
-        """Keep nothing."""
-        return nullcontext()
-
-    def share(self, folder: Path) -> None:
-        """Do nothing: this process has the folder."""
-
-    def prepare(self, work: Callable[[], object], task: Task) -> None:  # noqa: ARG002 (protocol)
-        """Do ``work``."""
-        work()
-
 
 @dataclass
-class ThreadExecutor:
+class ThreadExecutor(_ThisProcess):
     """Threads of this process: no dashboard, nothing to start, nothing to lose."""
 
     pool: concurrent.futures.ThreadPoolExecutor
@@ -111,14 +115,3 @@ class ThreadExecutor:
         """Block until at least one has ended."""
         done, _ = concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED)
         return [future for future in futures if future in done]
-
-    def recorded(self, path: Path) -> AbstractContextManager[None]:  # noqa: ARG002 (protocol)
-        """Keep nothing."""
-        return nullcontext()
-
-    def share(self, folder: Path) -> None:
-        """Do nothing: this process has the folder."""
-
-    def prepare(self, work: Callable[[], object], task: Task) -> None:  # noqa: ARG002 (protocol)
-        """Do ``work``."""
-        work()
